@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds the program for all four architectures into dist/linux/ARCH/, without any container tool.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+tools/targets.sh
+command -v cc >/dev/null || tools/packages.sh gcc libc6-dev # for the build script, as for any Rust program with one
+
+for arch in "${ARCHES[@]}"; do
+  cargo build --release --locked --quiet --target "$(triple "$arch")"
+  install -D -m 0755 "target/$(triple "$arch")/release/$PROGRAM" "dist/linux/$arch/$PROGRAM"
+  say "dist/linux/$arch/$PROGRAM: $(stat -c %s "dist/linux/$arch/$PROGRAM") bytes"
+done

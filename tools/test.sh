@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs the tests, all of which look at the files in dist/linux/ as they are shipped.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+# QEMU runs the foreign files; the shells and the tracer are what the program is compared with and watched by.
+tools/packages.sh qemu-user-static busybox-static dash bash strace
+cd tests
+cargo test --release "$@"
