@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the program for all four architectures into dist/linux/ARCH/, without any container tool.
 set -euo pipefail
+# shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
 
 tools/targets.sh

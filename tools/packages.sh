@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages named, if any of them is missing: a fresh machine needs nothing prepared by hand.
 set -euo pipefail
+# shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
 
 missing=()

@@ -6,6 +6,7 @@
 #           and put where rustup would have put it. Only this needs RUSTC_BOOTSTRAP; the program's build does not.
 # CORE_FROM=rustup or CORE_FROM=debian allows only that way.
 set -euo pipefail
+# shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
 
 command -v rustc >/dev/null || die "no rustc found: install Rust (rustup, or your distribution's packages)"
