@@ -1,0 +1,42 @@
+//! The machine: entry point, system calls, and the few constants that differ.
+//!
+//! One file per architecture, the same items in the same order, so that a diff of two of them reads as the
+//! difference of the machines. Each provides:
+//!
+//! | item | what it is |
+//! |---|---|
+//! | `start!` | a macro that defines `_start`; a macro, so that the library links into hosted programs too |
+//! | `syscall3` | system call of up to three arguments |
+//! | `syscall6` | system call of up to six arguments |
+//! | `mmap` | the one call whose arguments some machine passes in memory |
+//! | `exit_group` | end the process; does not return |
+//! | `nr` | system call numbers |
+//! | `O_DIRECTORY`, `SA_RESTORER` | the constants that differ |
+//!
+//! All results follow one convention: 0 or more is success, -4095 to -1 is the negated error number.
+//! An argument that is not used is passed as zero, never left to chance.
+//!
+//! A new architecture: write this file's like, add it here, to `build.rs` and to the tables in `docs/porting.md`.
+
+cfg_if::cfg_if! {
+    if #[cfg(not(target_os = "linux"))] {
+        compile_error!("link-model-and-wait makes Linux system calls: build it for a Linux target");
+    } else if #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))] {
+        mod x86_64;
+        pub use x86_64::*;
+    } else if #[cfg(all(target_arch = "aarch64", target_pointer_width = "64", target_endian = "little"))] {
+        mod aarch64;
+        pub use aarch64::*;
+    } else if #[cfg(all(target_arch = "powerpc64", target_endian = "little"))] {
+        mod ppc64le;
+        pub use ppc64le::*;
+    } else if #[cfg(target_arch = "s390x")] {
+        mod s390x;
+        pub use s390x::*;
+    } else {
+        compile_error!(
+            "link-model-and-wait is written for x86_64 (not x32), aarch64 (64-bit, little-endian), \
+             powerpc64 little-endian and s390x: see docs/porting.md for another machine"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! powerpc64, little-endian
+//!
+//! - instruction: `sc` (never `scv`: that is an illegal instruction on POWER8)
+//! - number: `r0`
+//! - arguments: `r3` to `r8`
+//! - result: `r3`; an error sets `cr0.SO` and leaves the error number itself, here made negative
+//! - clobbered: `r0`, `r4` to `r12`, `cr0`, `ctr`, `xer`
+//! - stack: `r1` 16-byte aligned at entry with argc at `0(r1)`; a function expects a 32-byte frame below it,
+//!   its first word the back chain, and stores into its caller's frame
+//!
+//! Sources: [psABI](https://openpowerfoundation.org/specifications/64bitelfabi/) 2.2 and 4.1.2;
+//! Linux `Documentation/arch/powerpc/syscall64-abi.rst`, `arch/powerpc/kernel/syscalls/syscall.tbl`,
+//! `arch/powerpc/kernel/process.c` (`start_thread`), `arch/powerpc/kernel/signal_64.c`.
+
+use core::arch::asm;
+
+/// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
+#[macro_export]
+macro_rules! start {
+    ($entry:path, $scratch:path) => {
+        /// The first instruction of the process. The kernel sets `r1` and `r12`; nothing may call it.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn _start() -> ! {
+            core::arch::naked_asm!(
+                "addis 2, 12, .TOC.-_start@ha", // r12 is the address of _start: from it the TOC pointer,
+                "addi 2, 2, .TOC.-_start@l",    // by which position-independent code finds its constants
+                "mr 3, 1",                      // the one argument: what the kernel left on the stack
+                "li 0, 0",                      // a back chain of zero: there is no frame above
+                "stdu 0, -({scratch} + 32)(1)", // the scratch memory, and the frame a function expects
+                "bl {entry}",                   // the local entry, which trusts r2; it does not return
+                entry = sym $entry,
+                scratch = const $scratch,
+            )
+        }
+    };
+}
+
+/// Makes system call `number` with up to three arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    let result;
+    // SAFETY: the registers are those of the ABI block above and every clobber is listed;
+    // what the kernel does to memory is the caller's to answer for.
+    unsafe {
+        asm!(
+            "sc",
+            "bns+ 2f",   // no summary overflow: success, the result stands
+            "neg 3, 3",  // else it is an error number: the other machines have it negative
+            "2:",
+            inlateout("r0") number => _,
+            inlateout("r3") a => result,
+            inlateout("r4") b => _, inlateout("r5") c => _,
+            lateout("r6") _, lateout("r7") _, lateout("r8") _,
+            lateout("r9") _, lateout("r10") _, lateout("r11") _, lateout("r12") _,
+            lateout("cr0") _, lateout("ctr") _, lateout("xer") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes system call `number` with up to six arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = args;
+    let result;
+    // SAFETY: as in `syscall3`.
+    unsafe {
+        asm!(
+            "sc",
+            "bns+ 2f",   // no summary overflow: success, the result stands
+            "neg 3, 3",  // else it is an error number: the other machines have it negative
+            "2:",
+            inlateout("r0") number => _,
+            inlateout("r3") a => result,
+            inlateout("r4") b => _, inlateout("r5") c => _,
+            inlateout("r6") d => _, inlateout("r7") e => _, inlateout("r8") f => _,
+            lateout("r9") _, lateout("r10") _, lateout("r11") _, lateout("r12") _,
+            lateout("cr0") _, lateout("ctr") _, lateout("xer") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// mmap(2), its arguments in registers.
+///
+/// # Safety
+/// The caller owes what mmap(2) demands of its arguments.
+#[inline(always)]
+pub unsafe fn mmap(args: [usize; 6]) -> isize {
+    // SAFETY: passed on to the caller.
+    unsafe { syscall6(nr::MMAP, args) }
+}
+
+/// exit_group(2): ends the process with `status` and does not return.
+#[inline(always)]
+pub fn exit_group(status: u8) -> ! {
+    // SAFETY: the call takes no pointer and does not return; `trap` would trap if it did.
+    unsafe {
+        asm!(
+            "sc",
+            "trap",
+            in("r0") nr::EXIT_GROUP,
+            in("r3") usize::from(status),
+            options(noreturn, nostack),
+        );
+    }
+}
+
+/// System call numbers. `arch/powerpc/kernel/syscalls/syscall.tbl`.
+#[allow(missing_docs)]
+pub mod nr {
+    pub const CAPSET: usize = 184;
+    pub const CLOSE: usize = 6;
+    pub const EXIT_GROUP: usize = 234;
+    pub const FCHMODAT: usize = 297;
+    pub const GETDENTS64: usize = 202;
+    pub const GETPID: usize = 20;
+    pub const MKDIRAT: usize = 287;
+    pub const MMAP: usize = 90;
+    pub const OPENAT: usize = 286;
+    pub const PPOLL: usize = 281;
+    pub const RENAMEAT2: usize = 357;
+    pub const RT_SIGACTION: usize = 173;
+    pub const RT_SIGPROCMASK: usize = 174;
+    pub const STATX: usize = 383;
+    pub const SYMLINKAT: usize = 295;
+    pub const UNLINKAT: usize = 292;
+    pub const WRITE: usize = 4;
+    pub const WRITEV: usize = 146;
+}
+
+/// openat(2): fail unless it is a directory. `arch/powerpc/include/uapi/asm/fcntl.h`.
+pub const O_DIRECTORY: usize = 0o40000;
+
+/// rt_sigaction(2): the address to return to is given. Ignored here: the vDSO has the code to return with.
+pub const SA_RESTORER: usize = 0;

@@ -1,0 +1,114 @@
+//! x86_64
+//!
+//! - instruction: `syscall`
+//! - number: `rax`
+//! - arguments: `rdi`, `rsi`, `rdx`, `r10`, `r8`, `r9` (`r10`, not `rcx`: the instruction overwrites that)
+//! - result: `rax`; an error is -4095 to -1
+//! - clobbered: `rcx` (return address), `r11` (flags)
+//! - stack: 16-byte aligned at entry with argc at `rsp`; a function expects `rsp + 8` to be so aligned
+//!
+//! Sources: [psABI](https://gitlab.com/x86-psABIs/x86-64-ABI) 3.4.1 and A.2.1;
+//! Linux `arch/x86/entry/entry_64.S`, `arch/x86/entry/syscalls/syscall_64.tbl`,
+//! `arch/x86/kernel/signal_64.c`.
+
+use core::arch::asm;
+
+/// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
+#[macro_export]
+macro_rules! start {
+    ($entry:path, $scratch:path) => {
+        /// The first instruction of the process. The kernel sets `rsp`; nothing may call it.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn _start() -> ! {
+            core::arch::naked_asm!(
+                "mov rdi, rsp",       // the one argument: what the kernel left on the stack
+                "sub rsp, {scratch}", // the scratch memory lies between that and the first frame
+                "call {entry}",       // pushes 8 bytes, which is the alignment that a function expects
+                entry = sym $entry,
+                scratch = const $scratch,
+            )
+        }
+    };
+}
+
+/// Makes system call `number` with up to three arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    let result;
+    // SAFETY: the registers are those of the ABI block above and every clobber is listed;
+    // what the kernel does to memory is the caller's to answer for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes system call `number` with up to six arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = args;
+    let result;
+    // SAFETY: as in `syscall3`.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// mmap(2), its arguments in registers.
+///
+/// # Safety
+/// The caller owes what mmap(2) demands of its arguments.
+#[inline(always)]
+pub unsafe fn mmap(args: [usize; 6]) -> isize {
+    // SAFETY: passed on to the caller.
+    unsafe { syscall6(nr::MMAP, args) }
+}
+
+/// exit_group(2): ends the process with `status` and does not return.
+#[inline(always)]
+pub fn exit_group(status: u8) -> ! {
+    // SAFETY: the call takes no pointer and does not return; `ud2` would trap if it did.
+    unsafe {
+        asm!(
+            "syscall",
+            "ud2",
+            in("rax") nr::EXIT_GROUP,
+            in("rdi") usize::from(status),
+            options(noreturn, nostack),
+        );
+    }
+}
+
+/// System call numbers.
+pub mod nr {
+    pub use sc::nr::{
+        CAPSET, CLOSE, EXIT_GROUP, FCHMODAT, GETDENTS64, GETPID, MKDIRAT, MMAP, OPENAT, PPOLL, RENAMEAT2, RT_SIGACTION,
+        RT_SIGPROCMASK, STATX, SYMLINKAT, UNLINKAT, WRITE, WRITEV,
+    };
+}
+
+/// openat(2): fail unless it is a directory. `arch/x86/include/uapi/asm/fcntl.h` (the generic value).
+pub const O_DIRECTORY: usize = 0o200000;
+
+/// rt_sigaction(2): the address to return to is given. The kernel refuses to deliver a signal without it.
+pub const SA_RESTORER: usize = 0x0400_0000;
