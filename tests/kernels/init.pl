@@ -1,0 +1,354 @@
+#!/usr/bin/perl
+# The first process of a machine that run.sh boots: runs the shipped file on that kernel and says what it saw.
+#
+# Arguments: the architecture, the page size that the kernel must have.
+# On the console: `INFO name: value`, `PASS name`, `FAIL name: got, wanted`, and `READY` before the last test, in
+# which this process becomes the program. Its exit ends the machine, and run.sh reads the exit code off the panic.
+use strict;
+use warnings;
+
+my ($arch, $pages) = @ARGV;
+my $patience = 20;    # seconds; emulated machines are slow
+
+# Calls that Perl has no function for, and those that the program may make: arch/x86/entry/syscalls/syscall_64.tbl,
+# include/uapi/asm-generic/unistd.h, and syscall.tbl in arch/powerpc/kernel/syscalls and arch/s390/kernel/syscalls.
+my @columns = qw(amd64 arm64 ppc64le s390x);
+my %calls   = (
+    mount       => [165, 40,  21,  21],
+    setgroups   => [116, 159, 81,  206],
+    setresgid   => [119, 149, 169, 210],
+    setresuid   => [117, 147, 164, 208],
+    capset      => [126, 91,  184, 185],
+    prctl       => [157, 167, 171, 172],
+    reboot      => [169, 142, 88,  88],
+    execve      => [59,  221, 11,  11],
+    rt_sigaction   => [13,  134, 173, 174],
+    rt_sigprocmask => [14,  135, 174, 175],
+    getpid      => [39,  172, 20,  20],
+    symlinkat   => [266, 36,  295, 297],
+    renameat2   => [316, 276, 357, 347],
+    unlinkat    => [263, 35,  292, 294],
+    mkdirat     => [258, 34,  287, 289],
+    fchmodat    => [268, 53,  297, 299],
+    statx       => [332, 291, 383, 379],
+    openat      => [257, 56,  286, 288],
+    getdents64  => [217, 61,  202, 220],
+    close       => [3,   57,  6,   6],
+    write       => [1,   64,  4,   4],
+    writev      => [20,  66,  146, 146],
+    mmap        => [9,   222, 90,  90],
+    ppoll       => [271, 73,  281, 302],
+    exit_group  => [231, 94,  234, 248],
+);
+my ($column) = grep { $columns[$_] eq $arch } 0 .. $#columns;
+my %nr = map { $_ => $calls{$_}[$column] } keys %calls;
+
+# What the program may do and nothing else; execve starts it.
+my @allowed = qw(execve rt_sigaction rt_sigprocmask getpid symlinkat renameat2 unlinkat mkdirat fchmodat statx openat
+  getdents64 close write writev mmap capset ppoll exit_group);
+
+my $program = '/bin/link-model-and-wait';
+my $link    = 'ln -sf /proc/$$/root/models /mnt/models && sleep infinity';                      # KServe's sidecar
+my $check   = q{echo 'Pre-fetching modelcar image: ' && [ -d /models ] && [ "$(ls -A /models)" ] && }
+  . q{echo 'OK ... Prefetched and valid (/models exists)' || (echo 'NOK ... Prefetched but modelcar is invalid }
+  . q{(/models does not exist or is empty)' && exit 1)};                                        # KServe's init
+
+$| = 1;
+
+sub say_line { print "$_[0]\n" }
+
+sub check {
+    my ($name, $got, $wanted) = @_;
+    return say_line("PASS $name") if $got eq $wanted;
+    s/\n/\\n/g for $got, $wanted;
+    say_line("FAIL $name: got '$got', wanted '$wanted'");
+}
+
+sub call {
+    my ($name, @arguments) = @_;
+    my $result = syscall($nr{$name}, @arguments);
+    die "$name: $!\n" if $result == -1;
+    return $result;
+}
+
+sub mount_at {
+    my ($what, $where, $type, $flags) = @_;
+    call('mount', $what, $where, $type, $flags, 0);
+}
+
+sub slurp {
+    my ($path) = @_;
+    open(my $file, '<', $path) or return "$!";
+    local $/;
+    return scalar <$file> // '';
+}
+
+sub spew {
+    my ($path, $content) = @_;
+    open(my $file, '>', $path) or die "$path: $!\n";
+    print $file $content;
+    close $file or die "$path: $!\n";
+}
+
+# Waits until the code returns something true; returns that, or false when patience ends.
+sub eventually {
+    my ($code) = @_;
+    for (1 .. $patience * 100) {
+        my $result = $code->();
+        return $result if $result;
+        select undef, undef, undef, 0.01;
+    }
+    return '';
+}
+
+sub become {
+    my ($uid, $gid) = @_;
+    call('setgroups', 0, 0);
+    call('setresgid', $gid, $gid, $gid);
+    call('setresuid', $uid, $uid, $uid);
+}
+
+sub drop_capabilities { call('capset', pack('LL', 0x20080522, 0), pack('L6', (0) x 6)) }
+
+# Starts argv in the container root /car. Options: file, uid, gid, and `before`, code to run just before execve.
+sub start {
+    my ($argv, %option) = @_;
+    pipe(my $out_read, my $out_write) or die "pipe: $!\n";
+    pipe(my $err_read, my $err_write) or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        chroot('/car') && chdir('/') or die "chroot: $!\n";
+        become($option{uid} // 0, $option{gid} // 0);
+        open STDOUT, '>&', $out_write or die "stdout: $!\n";
+        open STDERR, '>&', $err_write or die "stderr: $!\n";
+        $option{before}->() if $option{before};
+        exec { $option{file} // $program } @$argv or exit 126;
+    }
+    return { pid => $pid, out => $out_read, err => $err_read };
+}
+
+# What can be read until `pattern` is in it, or the other end is closed, or patience ends.
+sub read_until {
+    my ($handle, $pattern) = @_;
+    my $text = '';
+    for (1 .. $patience) {
+        vec(my $bits = '', fileno $handle, 1) = 1;
+        next if !select $bits, undef, undef, 1;
+        sysread($handle, $text, 65536, length $text) or last;
+        last if $text =~ $pattern;
+    }
+    return $text;
+}
+
+# How the process ended; it is killed when patience ends.
+sub wait_for {
+    my ($process) = @_;
+    my $ended = eventually(sub { waitpid($process->{pid}, 1) == $process->{pid} });
+    my $status = $?;
+    if (!$ended) {
+        kill 'KILL', $process->{pid};
+        waitpid $process->{pid}, 0;
+        return 'still running';
+    }
+    return $status & 127 ? 'signal ' . ($status & 127) : 'exit ' . ($status >> 8);
+}
+
+sub stop {
+    my ($process, $signal) = @_;
+    kill $signal, $process->{pid};
+    return wait_for($process);
+}
+
+# Runs argv to its end: "exit N", its stdout and its stderr.
+sub run {
+    my ($argv, %option) = @_;
+    my $process = start($argv, %option);
+    my $out = read_until($process->{out}, qr/(?!)/);
+    my $err = read_until($process->{err}, qr/(?!)/);
+    return (wait_for($process), $out, $err);
+}
+
+# What a process of that user, with no capability, in the container root /server, reads from path.
+sub read_as {
+    my ($uid, $gid, $path) = @_;
+    pipe(my $read, my $write) or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        chroot('/server') && chdir('/') or die "chroot: $!\n";
+        become($uid, $gid);
+        drop_capabilities();
+        syswrite $write, slurp($path);
+        exit 0;
+    }
+    close $write;
+    my $text = read_until($read, qr/(?!)/);
+    waitpid $pid, 0;
+    return $text;
+}
+
+sub status_line {
+    my ($pid, $key) = @_;
+    return slurp("/proc/$pid/status") =~ /^$key:\s*(.*)$/m ? $1 : '';
+}
+
+# AT_PAGESZ, as the kernel tells it to the process.
+sub page_size {
+    my ($pid) = @_;
+    my %vector = unpack 'Q*', slurp("/proc/$pid/auxv");
+    return $vector{6} // 'none';
+}
+
+# Kills the process for any call that is not allowed.
+sub seccomp {
+    my @numbers = map { $nr{$_} } @_;
+    my $filter  = pack 'SCCL', 0x20, 0, 0, 0;                                           # load the number
+    $filter .= pack 'SCCL', 0x15, @numbers - $_, 0, $numbers[$_] for 0 .. $#numbers;    # equal: to the last line
+    $filter .= pack 'SCCL', 0x06, 0, 0, 0x80000000;                                     # SECCOMP_RET_KILL_PROCESS
+    $filter .= pack 'SCCL', 0x06, 0, 0, 0x7fff0000;                                     # SECCOMP_RET_ALLOW
+    call('prctl', 38, 1, 0, 0, 0);                                                      # PR_SET_NO_NEW_PRIVS
+    call('prctl', 22, 2, pack('S x6 P', @numbers + 3, $filter), 0, 0);                  # PR_SET_SECCOMP
+}
+
+sub set_up {
+    mkdir $_ for qw(/proc /volume /car/proc /car/mnt /car/models /server /server/proc /server/mnt);
+    mount_at('proc', $_, 'proc', 0) for qw(/proc /car/proc /server/proc);
+    mount_at('tmpfs', '/volume', 'tmpfs', 0);
+    chmod 0777, '/volume';
+    mount_at('/volume', $_, '', 4096) for qw(/car/mnt /server/mnt);    # MS_BIND: the volume that both containers see
+    spew('/car/models/model.bin', 'the model');
+    unlink '/volume/models';
+}
+
+sub tests {
+    my $kernel = slurp('/proc/sys/kernel/osrelease');
+    chomp $kernel;
+    say_line("INFO kernel: $kernel");
+    check('the kernel has the pages that were asked for', page_size('self'), $pages);
+
+    # As KServe runs it: the user's own uid, group 0, a server of the same uid and gid beside it.
+    my $car  = start(['link-model-and-wait', 'sh', '-c', $link], uid => 1010);
+    my $line = read_until($car->{err}, qr/\n/);
+    my $root = "/proc/$car->{pid}/root/models";
+    check('uid 1010: one line says what was linked', $line, "link-model-and-wait: /mnt/models -> $root\n");
+    check('uid 1010: the link is there', readlink('/volume/models') // "$!", $root);
+    check('uid 1010: nothing else is in the volume', join(' ', map { s{.*/}{}r } glob '/volume/* /volume/.[!.]*'), 'models');
+    check('uid 1010: a server of the same uid and gid reads the model', read_as(1010, 0, '/mnt/models/model.bin'), 'the model');
+    check('uid 1010: another gid does not', read_as(1010, 1010, '/mnt/models/model.bin'), 'Permission denied');
+    eventually(sub { status_line($car->{pid}, 'State') =~ /^S/ });
+    check('the process waits', status_line($car->{pid}, 'State'), 'S (sleeping)');
+    check('AT_PAGESZ of the process', page_size($car->{pid}), $pages);
+    check('SIGTERM and SIGINT are caught', status_line($car->{pid}, 'SigCgt'), sprintf('%016x', 1 << 14 | 1 << 1));
+    check('SIGCHLD is ignored', hex(status_line($car->{pid}, 'SigIgn')) & 1 << 16 ? 'yes' : 'no', 'yes');
+    check('no signal is blocked', status_line($car->{pid}, 'SigBlk'), '0' x 16);
+    my @maps = map { (split)[1] } split /\n/, slurp("/proc/$car->{pid}/maps");
+    check('nothing is writable and executable', join(' ', grep { /wx/ } @maps), '');
+    my $stack = slurp("/proc/$car->{pid}/maps") =~ /^\S+ (\S+) .*\[stack\]/m ? $1 : '';
+    check('the stack is not executable', $stack, 'rw-p');
+    my %memory = slurp("/proc/$car->{pid}/smaps_rollup") =~ /^(\w+):\s+(\d+ kB)$/mg;
+    say_line("INFO memory: Rss $memory{Rss}, Private_Dirty $memory{Private_Dirty}, page tables " . status_line($car->{pid}, 'VmPTE'));
+    check('SIGTERM: exit code 0', stop($car, 'TERM'), 'exit 0');
+
+    # A restart: the link of the process that is gone is replaced.
+    $car  = start(['sh', '-c', $link], uid => 1010, file => '/bin/sh');
+    $line = read_until($car->{err}, qr/\n/);
+    check('started as sh: a stale link is replaced', readlink('/volume/models') // "$!", "/proc/$car->{pid}/root/models");
+    check('started as sh: SIGINT: exit code 0', stop($car, 'INT'), 'exit 0');
+
+    # Root with all capabilities, as the container runtime may start it; the server has none.
+    $car  = start(['link-model-and-wait'], uid => 0);
+    $line = read_until($car->{err}, qr/\n/);
+    check('no arguments: the link is there', readlink('/volume/models') // "$!", "/proc/$car->{pid}/root/models");
+    my $none = '0' x 16;
+    eventually(sub { status_line($car->{pid}, 'CapPrm') eq $none });
+    check("root: capabilities are dropped: $_", status_line($car->{pid}, $_), $none) for qw(CapInh CapPrm CapEff CapAmb);
+    check('root: a server of root without capabilities reads the model', read_as(0, 0, '/mnt/models/model.bin'), 'the model');
+    check('root: SIGTERM: exit code 0', stop($car, 'TERM'), 'exit 0');
+    my $keeper = fork // die "fork: $!\n";
+    if (!$keeper) { chroot '/car'; sleep 1000; exit }
+    check('root: a process that keeps its capabilities is closed', read_as(0, 0, "/proc/$keeper/root/models/model.bin"),
+        'Permission denied');
+    kill 'KILL', $keeper;
+    waitpid $keeper, 0;
+
+    # Commands that end.
+    my $lines = "Pre-fetching modelcar image: \n";
+    my ($end, $out, $err) = run(['link-model-and-wait', 'sh', '-c', $check]);
+    check('init: valid', "$end $out$err", "exit 0 ${lines}OK ... Prefetched and valid (/models exists)\n");
+    rename '/car/models', '/car/elsewhere';
+    ($end, $out, $err) = run(['link-model-and-wait', 'sh', '-c', $check]);
+    check('init: invalid', "$end $out$err",
+        "exit 1 ${lines}NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)\n");
+    rename '/car/elsewhere', '/car/models';
+    ($end, $out, $err) = run(['sh', '-c', 'mkdir -p /mnt/a/b && chmod 0750 /mnt/a/b && ls -A /mnt/a'], file => '/bin/sh');
+    check('mkdir -p, chmod and ls', sprintf('%s %s%o', $end, $out . $err, (stat '/volume/a/b')[2] // 0), "exit 0 b\n40750");
+    my $long = 'x' x 100_000;
+    ($end, $out, $err) = run(['link-model-and-wait', 'sh', '-c', "echo $long"]);
+    check('a script of 100 KB', $end . ' ' . ($out eq "$long\n" ? 'whole' : length($out) . " bytes $err"), 'exit 0 whole');
+    my $sleeper = start(['/bin/sleep', 'infinity'], uid => 1001, file => '/bin/sleep');
+    eventually(sub { hex(status_line($sleeper->{pid}, 'SigCgt')) & 1 << 14 && status_line($sleeper->{pid}, 'State') =~ /^S/ });
+    check('started as sleep: SIGTERM: exit code 0', stop($sleeper, 'TERM'), 'exit 0');
+
+    # Signals that came in blocked and ignored.
+    my $deaf = sub {
+        $SIG{TERM} = 'IGNORE';
+        call('rt_sigprocmask', 0, pack('Q', 1 << 14), 0, 8);    # SIG_BLOCK
+    };
+    $car = start(['link-model-and-wait', 'sh', '-c', $link], before => $deaf);
+    read_until($car->{err}, qr/\n/);
+    check('SIGTERM came in blocked and ignored: exit code 0', stop($car, 'TERM'), 'exit 0');
+
+    # A filter that kills for any call but the program's own.
+    $car  = start(['link-model-and-wait', 'sh', '-c', $link], uid => 1010, before => sub { seccomp(@allowed) });
+    $line = read_until($car->{err}, qr/\n/);
+    check('seccomp filter: the link is there', $line, "link-model-and-wait: /mnt/models -> /proc/$car->{pid}/root/models\n");
+    check('seccomp filter: it is in force', status_line($car->{pid}, 'Seccomp'), '2');
+    check('seccomp filter: SIGTERM: exit code 0', stop($car, 'TERM'), 'exit 0');
+    $car = start(['link-model-and-wait', 'sh', '-c', $link], before => sub { seccomp(grep { $_ ne 'ppoll' } @allowed) });
+    check('seccomp filter without ppoll: the program is killed', wait_for($car), 'signal 31');
+}
+
+# This process becomes the program; a child looks at it and stops it.
+sub first_process {
+    pipe(my $read, my $write) or die "pipe: $!\n";
+    my $watcher = fork // die "fork: $!\n";
+    if ($watcher) {
+        chroot('/car') && chdir('/') or die "chroot: $!\n";
+        open STDERR, '>&', $write or die "stderr: $!\n";
+        exec { $program } 'link-model-and-wait', 'sh', '-c', $link or die "exec: $!\n";
+    }
+    close $write;
+    my $line = read_until($read, qr/\n/);
+    check('PID 1: one line says what was linked', $line, "link-model-and-wait: /mnt/models -> /proc/1/root/models\n");
+    eventually(sub { status_line(1, 'CapPrm') eq '0' x 16 });
+    check('PID 1: a server reads the model', read_as(0, 0, '/mnt/models/model.bin'), 'the model');
+
+    # A process whose parent ends before it belongs to PID 1; the kernel must reap it there.
+    pipe(my $orphan_read, my $orphan_write) or die "pipe: $!\n";
+    my $parent = fork // die "fork: $!\n";
+    if (!$parent) {
+        my $orphan = fork // die "fork: $!\n";
+        exit 0 if $orphan;
+        eventually(sub { status_line('self', 'PPid') eq '1' });
+        syswrite $orphan_write, slurp('/proc/self/stat') =~ /^(\d+)/ ? "$1\n" : "\n";
+        exit 0;
+    }
+    waitpid $parent, 0;
+    chomp(my $orphan = read_until($orphan_read, qr/\n/));
+    check('PID 1: an orphan is reaped', eventually(sub { !-e "/proc/$orphan" }) ? 'reaped' : slurp("/proc/$orphan/stat"), 'reaped');
+    say_line('READY');
+    kill 'TERM', 1;
+    sleep $patience;
+    say_line('FAIL PID 1: SIGTERM: still running');
+    power_off();
+}
+
+sub power_off { call('reboot', 0xfee1dead, 672274793, 0x4321fedc, 0) }
+
+if (!eval { set_up(); tests(); 1 }) {
+    say_line("FAIL the tests did not come to their end: $@");
+    power_off();
+}
+if (!eval { first_process(); 1 }) {
+    say_line("FAIL the last test did not come to its end: $@");
+    power_off();
+}
