@@ -1,0 +1,608 @@
+//! Starting a program in a sandbox.
+//!
+//! The child is made by clone3(2) and does nothing but system calls, on memory that was prepared before: the test
+//! program has threads, and any of them may hold a lock at that moment. It stops before execve(2) until told to go
+//! on, so that links to its own PID can be made and a tracer can be attached.
+
+use crate::process::{Child, End, Outcome, Process, Tracer, inner_pid};
+use crate::sandbox::{Program, Sandbox, Setup, cstring};
+use libc::{c_char, c_int, c_long, c_ulong};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+use std::{mem, ptr};
+
+/// Where standard output or standard error goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Sink {
+    /// Kept in memory, for [`Process::stdout`] and [`Process::stderr`].
+    #[default]
+    Captured,
+    /// The descriptor is not open.
+    Closed,
+    /// `/dev/full`: each write is `ENOSPC`.
+    Full,
+    /// A pipe that nobody reads: each write is `SIGPIPE` or, where that is ignored, `EPIPE`.
+    Broken,
+}
+
+impl Sink {
+    /// The child's end, and where the test reads what was written.
+    fn open(self) -> (Option<OwnedFd>, Option<File>) {
+        match self {
+            Sink::Captured => {
+                // SAFETY: a NUL-terminated name; the descriptor is new and nobody else's.
+                let file = unsafe {
+                    let fd = libc::memfd_create(c"output".as_ptr(), libc::MFD_CLOEXEC);
+                    assert!(fd >= 0, "memfd_create: {}", io::Error::last_os_error());
+                    File::from_raw_fd(fd)
+                };
+                (Some(file.try_clone().expect("a descriptor").into()), Some(file))
+            }
+            Sink::Closed => (None, None),
+            Sink::Full => (Some(File::options().write(true).open("/dev/full").expect("/dev/full").into()), None),
+            Sink::Broken => (Some(io::pipe().expect("a pipe").1.into()), None),
+        }
+    }
+}
+
+/// A PID namespace as a pod with `shareProcessNamespace` has it: PID 1 is a process that only reaps.
+///
+/// It lives as long as the value and the processes in it.
+#[derive(Clone)]
+pub struct Pod(Rc<Pause>);
+
+struct Pause {
+    child: Child,
+    namespace: File,
+}
+
+impl Pod {
+    /// A new one; the first process in it has PID 2.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Pod {
+        let child = clone(libc::CLONE_NEWPID, || {
+            // SAFETY: only system calls. It reaps, dies with the thread that made it, and holds no descriptor.
+            unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0);
+                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+                loop {
+                    libc::pause();
+                }
+            }
+        });
+        let namespace = File::open(format!("/proc/{}/ns/pid", child.pid)).expect("the pod's PID namespace");
+        Pod(Rc::new(Pause { child, namespace }))
+    }
+
+    /// Runs `action` while this thread's next children land in the pod.
+    fn inside<T>(&self, action: impl FnOnce() -> T) -> T {
+        let own = File::open("/proc/thread-self/ns/pid").expect("a PID namespace");
+        let enter = |namespace: &File| {
+            // SAFETY: an open namespace and its kind.
+            let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWPID) };
+            assert_eq!(result, 0, "setns: {}", io::Error::last_os_error());
+        };
+        enter(&self.0.namespace);
+        let result = action();
+        enter(&own);
+        result
+    }
+
+    /// The processes that are alive or not yet reaped, but for PID 1, as the pod numbers them.
+    pub fn pids(&self) -> Vec<i32> {
+        let namespace = self.0.namespace.metadata().expect("the pod's PID namespace").ino();
+        let all = fs::read_dir("/proc").expect("/proc").flatten();
+        let all = all.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
+        all.filter(|&pid| pid != self.0.child.pid)
+            // A zombie has no namespaces left to compare, but a status.
+            .filter(|pid| match fs::metadata(format!("/proc/{pid}/ns/pid")) {
+                Ok(meta) => meta.ino() == namespace,
+                Err(_) => false,
+            })
+            .map(inner_pid)
+            .collect()
+    }
+
+    /// The next process gets this PID, if it is free: what a reboot does by chance.
+    pub fn next_pid(&self, pid: i32) {
+        let wanted = (pid - 1).to_string();
+        let writer = self.inside(|| {
+            clone(0, || {
+                // SAFETY: only system calls, on memory that was there before.
+                unsafe {
+                    let fd = libc::open(c"/proc/sys/kernel/ns_last_pid".as_ptr(), libc::O_WRONLY);
+                    let written = libc::write(fd, wanted.as_ptr().cast(), wanted.len());
+                    libc::_exit(c_int::from(written != wanted.len() as isize))
+                }
+            })
+        });
+        assert_eq!(writer.wait(Duration::from_secs(10)), Some(End::Code(0)), "/proc/sys/kernel/ns_last_pid");
+    }
+}
+
+/// A program about to be started.
+pub struct Command<'a> {
+    sandbox: &'a Sandbox,
+    action: Action,
+    env: Vec<CString>,
+    place: Place,
+    user: (u32, u32),
+    capabilities: bool,
+    cwd: CString,
+    stdout: Sink,
+    stderr: Sink,
+    blocked: Vec<c_int>,
+    ignored: Vec<c_int>,
+    limits: Vec<(u32, u64)>,
+    strace: Option<Vec<String>>,
+}
+
+enum Place {
+    OwnPod,
+    Pod(Pod),
+    Init,
+}
+
+/// What the child does once it is in place.
+pub(crate) enum Action {
+    /// Runs the sandbox's program with these words.
+    Exec(Vec<CString>),
+    /// Copies a file to standard output; the exit code is the error number.
+    Read(CString),
+    /// Nothing, for ever.
+    Wait,
+}
+
+impl<'a> Command<'a> {
+    pub(crate) fn new(sandbox: &'a Sandbox, action: Action) -> Command<'a> {
+        let Setup { uid, gid, cwd, .. } = &sandbox.setup;
+        Command {
+            sandbox,
+            action,
+            env: vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()],
+            place: Place::OwnPod,
+            user: (*uid, *gid),
+            capabilities: true,
+            cwd: cstring(cwd.as_deref().unwrap_or("/")),
+            stdout: Sink::default(),
+            stderr: Sink::default(),
+            blocked: Vec::new(),
+            ignored: Vec::new(),
+            limits: Vec::new(),
+            strace: None,
+        }
+    }
+
+    /// In this pod; in a pod of its own if not said.
+    pub fn in_pod(mut self, pod: &Pod) -> Self {
+        self.place = Place::Pod(pod.clone());
+        self
+    }
+
+    /// As PID 1 of a PID namespace of its own.
+    pub fn as_init(mut self) -> Self {
+        self.place = Place::Init;
+        self
+    }
+
+    /// Run by this user and group, without others.
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.user = (uid, gid);
+        self
+    }
+
+    /// With no capability and no way to get one, as with `drop: [ALL]`.
+    pub fn without_capabilities(mut self) -> Self {
+        self.capabilities = false;
+        self
+    }
+
+    /// In this directory of the sandbox.
+    pub fn cwd(mut self, inside: &str) -> Self {
+        self.cwd = cstring(inside);
+        self
+    }
+
+    /// With this in the environment, `NAME=value`.
+    pub fn env(mut self, definition: &str) -> Self {
+        self.env.push(cstring(definition));
+        self
+    }
+
+    /// Standard output.
+    pub fn stdout(mut self, sink: Sink) -> Self {
+        self.stdout = sink;
+        self
+    }
+
+    /// Standard error.
+    pub fn stderr(mut self, sink: Sink) -> Self {
+        self.stderr = sink;
+        self
+    }
+
+    /// Started with this signal blocked.
+    pub fn blocking(mut self, signal: c_int) -> Self {
+        self.blocked.push(signal);
+        self
+    }
+
+    /// Started with this signal ignored.
+    pub fn ignoring(mut self, signal: c_int) -> Self {
+        self.ignored.push(signal);
+        self
+    }
+
+    /// Started with this resource limit, `libc::RLIMIT_NOFILE` for example.
+    pub fn limit(mut self, resource: u32, value: u64) -> Self {
+        self.limits.push((resource, value));
+        self
+    }
+
+    /// Traced by strace(1) from execve(2) on, with these options; see [`Process::strace_log`].
+    pub fn strace(mut self, options: &[&str]) -> Self {
+        self.strace = Some(options.iter().map(|&option| option.into()).collect());
+        self
+    }
+
+    /// Starts it and waits until it ends.
+    pub fn run(self) -> (Process, End) {
+        let process = self.spawn();
+        let end = process.wait();
+        (process, end)
+    }
+
+    /// Starts it and waits until it ends or waits.
+    pub fn settle(self) -> (Process, Outcome) {
+        let process = self.spawn();
+        let outcome = process.settle();
+        (process, outcome)
+    }
+
+    /// Starts it; returns once execve(2) has succeeded.
+    pub fn spawn(mut self) -> Process {
+        let pod = match mem::replace(&mut self.place, Place::OwnPod) {
+            Place::OwnPod => Some(Pod::new()),
+            Place::Pod(pod) => Some(pod),
+            Place::Init => None,
+        };
+        let setup = &self.sandbox.setup;
+        let other = setup.live_other_link.as_ref().map(|link| {
+            let pod = pod.as_ref().expect("PID 1 is the first process: there is no other one yet");
+            let sandbox = Sandbox::new(self.sandbox.program());
+            let process = sandbox.bystander().in_pod(pod).user(self.user.0, self.user.1).spawn();
+            replace_with_link(&process, self.sandbox, link);
+            Box::new((process, sandbox))
+        });
+
+        let (out, stdout) = self.stdout.open();
+        let (err, stderr) = self.stderr.open();
+        let (go_read, mut go) = io::pipe().expect("a pipe");
+        let (failure, failure_write) = io::pipe().expect("a pipe");
+        let prepared = self.prepare([&out, &err].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)));
+        let enter = || prepared.enter(go_read.as_raw_fd(), failure_write.as_raw_fd());
+        let child = match &pod {
+            Some(pod) => pod.inside(|| clone(libc::CLONE_NEWNS, enter)),
+            None => clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, enter),
+        };
+        drop((go_read, failure_write, out, err));
+
+        let mut process = Process::new(child, prepared.what(), stdout, stderr, pod, other);
+        if let Some(link) = &setup.live_self_link {
+            replace_with_link(&process, self.sandbox, link);
+        }
+        if let Some(options) = &self.strace {
+            process.tracer = Some(Tracer::attach(&process, options));
+        }
+        go.write_all(b"g").expect("the child waits for this");
+        prepared.check(failure);
+        process
+    }
+
+    fn prepare(&self, [stdout, stderr]: [RawFd; 2]) -> Prepared {
+        let path = |path: &Path| cstring(path.as_os_str().as_bytes());
+        let root = path(self.sandbox.root());
+        let mut mounts = vec![
+            Mount::flags(c"/".into(), libc::MS_REC | libc::MS_PRIVATE),
+            Mount::bind(root.clone(), root.clone(), libc::MS_REC),
+        ];
+        for bind in &self.sandbox.binds {
+            let (from, to) = (path(&bind.from), path(&bind.to));
+            mounts.push(Mount::bind(from, to.clone(), libc::MS_REC));
+            if bind.read_only {
+                mounts.push(Mount::flags(to, libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY));
+            }
+        }
+        mounts.push(Mount {
+            source: Some(c"proc".into()),
+            target: path(&self.sandbox.path("/proc")),
+            kind: Some(c"proc".into()),
+            flags: 0,
+        });
+        if self.sandbox.read_only {
+            mounts.push(Mount::flags(root.clone(), libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY));
+        }
+
+        let (mut file, mut emulator, mut argv, mut read) = (CString::default(), None, Vec::new(), None);
+        match &self.action {
+            Action::Exec(words) => {
+                let argv0 = words.first().cloned().unwrap_or_default();
+                file = path(&self.sandbox.executable(argv0.as_bytes()));
+                argv = words.clone();
+                if let Program::Shipped(arch) = self.sandbox.program()
+                    && let Some(program) = arch.emulator()
+                {
+                    // Run from outside by its descriptor, so that the root holds what the image holds.
+                    emulator = Some(File::open(&program).expect("the emulator"));
+                    let words = words.iter().skip(1).cloned();
+                    argv = [path(&program), c"-0".into(), argv0, file.clone()].into_iter().chain(words).collect();
+                }
+            }
+            Action::Read(path) => read = Some(path.clone()),
+            Action::Wait => {}
+        }
+        Prepared {
+            mounts,
+            root,
+            cwd: self.cwd.clone(),
+            stdin: File::open("/dev/null").expect("/dev/null"),
+            stdout,
+            stderr,
+            user: self.user,
+            capabilities: self.capabilities,
+            blocked: self.blocked.clone(),
+            ignored: self.ignored.clone(),
+            limits: self.limits.clone(),
+            emulator,
+            file,
+            argv: Strings::new(argv),
+            env: Strings::new(self.env.clone()),
+            exec: matches!(self.action, Action::Exec(_)),
+            read,
+        }
+    }
+}
+
+/// Makes `link` point at the models of `process`, as the PID namespace numbers it.
+fn replace_with_link(process: &Process, sandbox: &Sandbox, link: &str) {
+    let path = sandbox.path(link);
+    let _ = fs::remove_file(&path);
+    symlink(format!("/proc/{}/root/models", process.pid), path).expect(link);
+}
+
+struct Mount {
+    source: Option<CString>,
+    target: CString,
+    kind: Option<CString>,
+    flags: c_ulong,
+}
+
+impl Mount {
+    fn bind(source: CString, target: CString, flags: c_ulong) -> Mount {
+        Mount { source: Some(source), target, kind: None, flags: flags | libc::MS_BIND }
+    }
+
+    fn flags(target: CString, flags: c_ulong) -> Mount {
+        Mount { source: None, target, kind: None, flags }
+    }
+}
+
+/// Strings and the null-terminated array of their addresses.
+struct Strings {
+    pointers: Vec<*const c_char>,
+    strings: Vec<CString>,
+}
+
+impl Strings {
+    fn new(strings: Vec<CString>) -> Strings {
+        let pointers = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
+        Strings { pointers, strings }
+    }
+}
+
+/// All that the child needs, allocated before it exists.
+struct Prepared {
+    mounts: Vec<Mount>,
+    root: CString,
+    cwd: CString,
+    stdin: File,
+    stdout: RawFd,
+    stderr: RawFd,
+    user: (u32, u32),
+    capabilities: bool,
+    blocked: Vec<c_int>,
+    ignored: Vec<c_int>,
+    limits: Vec<(u32, u64)>,
+    emulator: Option<File>,
+    file: CString,
+    argv: Strings,
+    env: Strings,
+    exec: bool,
+    read: Option<CString>,
+}
+
+/// The steps before execve(2), for the message when one fails.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Step {
+    Mount,
+    Root,
+    Directory,
+    Output,
+    User,
+    Capabilities,
+    Limit,
+    Exec,
+}
+
+impl Prepared {
+    /// The words that are run.
+    fn what(&self) -> String {
+        let words = self.argv.strings.iter().map(|word| word.to_string_lossy());
+        words.map(|word| if word.len() > 300 { "...".into() } else { word.into_owned() }).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Panics if the child said that a step failed; it says nothing when execve(2) succeeds.
+    fn check(&self, mut failure: PipeReader) {
+        let mut said = [0; 5];
+        if failure.read_exact(&mut said).is_ok() {
+            let [step, errno @ ..] = said;
+            let steps =
+                ["mount", "chroot", "working directory", "standard output", "user", "capabilities", "limit", "execve"];
+            let error = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
+            panic!("{}: could not be started, {}: {error}", self.what(), steps[usize::from(step)]);
+        }
+    }
+
+    /// The child. Only system calls from here on, and no function of the C library that looks at its threads.
+    fn enter(&self, go: RawFd, failure: RawFd) -> ! {
+        let fail = |step: Step| -> ! {
+            // SAFETY: errno is this thread's; the array is on the stack.
+            unsafe {
+                let [a, b, c, d] = (*libc::__errno_location()).to_ne_bytes();
+                let said = [step as u8, a, b, c, d];
+                libc::write(failure, said.as_ptr().cast(), said.len());
+                libc::_exit(127)
+            }
+        };
+        let check = |result: c_long, step: Step| {
+            if result < 0 {
+                fail(step);
+            }
+        };
+        let string = |string: &Option<CString>| string.as_ref().map_or(ptr::null(), |string| string.as_ptr());
+        // SAFETY: system calls on strings, arrays and descriptors that `self` and the caller hold.
+        unsafe {
+            libc::setsid();
+            libc::umask(0o022);
+            for mount in &self.mounts {
+                let (source, kind) = (string(&mount.source), string(&mount.kind));
+                let result = libc::mount(source, mount.target.as_ptr(), kind, mount.flags, ptr::null());
+                check(result.into(), Step::Mount);
+            }
+            check(libc::chroot(self.root.as_ptr()).into(), Step::Root);
+            check(libc::chdir(self.cwd.as_ptr()).into(), Step::Directory);
+            for (fd, number) in [(self.stdin.as_raw_fd(), 0), (self.stdout, 1), (self.stderr, 2)] {
+                if fd < 0 {
+                    libc::close(number);
+                } else {
+                    check(libc::dup2(fd, number).into(), Step::Output);
+                }
+            }
+            for &(resource, value) in &self.limits {
+                let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+                let result = libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const limit, 0);
+                check(result, Step::Limit);
+            }
+            if !self.capabilities {
+                for capability in 0..64 {
+                    libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
+                }
+            }
+            let (uid, gid) = self.user;
+            check(libc::syscall(libc::SYS_setgroups, 0, 0), Step::User);
+            check(libc::syscall(libc::SYS_setresgid, gid, gid, gid), Step::User);
+            check(libc::syscall(libc::SYS_setresuid, uid, uid, uid), Step::User);
+            if !self.capabilities {
+                let header = [0x2008_0522_u32, 0];
+                let none = [0_u32; 6];
+                check(libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()), Step::Capabilities);
+            }
+            // Changing the user resets both.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::prctl(libc::PR_SET_DUMPABLE, 1);
+
+            for signal in 1..=64 {
+                libc::signal(signal, libc::SIG_DFL); // fails for a few
+            }
+            for &signal in &self.ignored {
+                libc::signal(signal, libc::SIG_IGN);
+            }
+            let mut blocked = mem::zeroed();
+            libc::sigemptyset(&mut blocked);
+            for &signal in &self.blocked {
+                libc::sigaddset(&mut blocked, signal);
+            }
+            libc::sigprocmask(libc::SIG_SETMASK, &blocked, ptr::null_mut());
+
+            // Nothing of the test program stays open here, least of all a file that another thread is writing.
+            let mut keep = [go, failure, self.emulator.as_ref().map_or(go, AsRawFd::as_raw_fd)];
+            keep.sort_unstable();
+            let mut from = 3;
+            for fd in keep {
+                if from < fd {
+                    libc::syscall(libc::SYS_close_range, from, fd - 1, 0);
+                }
+                from = fd + 1;
+            }
+            libc::syscall(libc::SYS_close_range, from, u32::MAX, 0);
+
+            let mut byte = 0_u8;
+            while libc::read(go, (&raw mut byte).cast(), 1) < 0 && *libc::__errno_location() == libc::EINTR {}
+            if byte == 0 {
+                libc::_exit(0); // the test gave up
+            }
+            if self.exec {
+                libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+                let (argv, env) = (self.argv.pointers.as_ptr(), self.env.pointers.as_ptr());
+                let (fd, file, flags) = match &self.emulator {
+                    Some(emulator) => (emulator.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH),
+                    None => (libc::AT_FDCWD, self.file.as_ptr(), 0),
+                };
+                // Another child, between its clone3 and its close_range, may still hold the file open for writing.
+                for _ in 0..10_000 {
+                    libc::syscall(libc::SYS_execveat, fd, file, argv, env, flags);
+                    if *libc::__errno_location() != libc::ETXTBSY {
+                        break;
+                    }
+                    libc::sched_yield();
+                }
+                fail(Step::Exec)
+            }
+            libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
+            if let Some(path) = &self.read {
+                let file = libc::open(path.as_ptr(), libc::O_RDONLY);
+                let mut buffer = [0_u8; 4096];
+                loop {
+                    let count = if file < 0 { -1 } else { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
+                    match count {
+                        ..0 => libc::_exit(*libc::__errno_location()),
+                        0 => libc::_exit(0),
+                        _ => libc::write(1, buffer.as_ptr().cast(), count as usize),
+                    };
+                }
+            }
+            loop {
+                libc::pause();
+            }
+        }
+    }
+}
+
+/// A child of this process that runs `child`, which does not return, in new namespaces if `flags` say so.
+fn clone<Never>(flags: c_int, child: impl FnOnce() -> Never) -> Child {
+    let mut pidfd: c_int = -1;
+    // SAFETY: all zero is a value of this struct.
+    let mut arguments: libc::clone_args = unsafe { mem::zeroed() };
+    arguments.flags = (flags | libc::CLONE_PIDFD) as u64;
+    arguments.pidfd = (&raw mut pidfd) as u64;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: as fork(2): a copy of the memory, no new stack. The child only makes system calls.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
+    if pid == 0 {
+        child();
+        // SAFETY: not reached; the copy of this process must not go on as the test program.
+        unsafe { libc::_exit(127) }
+    }
+    assert!(pid > 0, "clone3: {}", io::Error::last_os_error());
+    // SAFETY: the kernel wrote a new descriptor.
+    Child::new(pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) })
+}
