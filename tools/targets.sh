@@ -66,11 +66,16 @@ download_source() {
   die "core for $missing is missing: rustup cannot download it, and no Debian suite reachable here has the source of Rust $release"
 }
 
-# Compiles core, and an empty compiler_builtins as nothing of it is used, from library folder $1 for target $2.
+# Compiles core, and an empty compiler_builtins as nothing of it is used, from library folder $1 for target $2. The flags
+# are those of Rust's own releases (the profile `dist` in library/Cargo.toml, and bootstrap's for the standard library):
+# even the debug information counts, for without it the optimiser's choices in our program come out differently.
 compile_core() {
   local library=$1 target=$2 out=$1/out/$2
-  local flags=(--target "$target" --crate-type rlib --edition 2024 --out-dir "$out" -L "$out" -C opt-level=3 -C panic=abort
-    -C codegen-units=1 -Z force-unstable-if-unmarked --cap-lints allow --remap-path-prefix "$library=/rustc/$commit/library")
+  local flags=(--target "$target" --crate-type rlib --edition 2024 --out-dir "$out" -L "$out" --cap-lints allow
+    -C opt-level=3 -C codegen-units=1 -C debuginfo=1 -C embed-bitcode=yes -C panic=unwind -C force-unwind-tables=yes
+    -C force-frame-pointers=non-leaf -C symbol-mangling-version=v0 -Z unstable-options -Z force-unstable-if-unmarked
+    -Z inline-mir -Z inline-mir-preserve-debug -Z mir_strip_debuginfo=locals-in-tiny-functions
+    --remap-path-prefix "$library=/rustc/$commit/library")
   mkdir -p "$out"
   RUSTC_BOOTSTRAP=1 rustc --crate-name core "${flags[@]}" "$library/core/src/lib.rs"
   RUSTC_BOOTSTRAP=1 rustc --crate-name compiler_builtins "${flags[@]}" - \
@@ -87,6 +92,8 @@ for arch in "${ARCHES[@]}"; do
   has_core "$target" || missing+="${missing:+ }$target"
 done
 [ -n "$missing" ] || exit 0
+# cargo does not notice another core, and what was built with the former one does not fit it.
+for target in $missing; do rm -rf "target/$target"; done
 
 if [ "${CORE_FROM:-rustup}" = rustup ] && rustup_downloads; then
   say "rustup target add $missing"
