@@ -1,0 +1,306 @@
+//! What a person, a pod or a derived image can ask of it, and what it answers, to the byte.
+
+use conformance::{Arch, End, Models, Outcome, Process, Program, Sandbox, Setup, Sink, on_every_architecture};
+use std::ffi::CStr;
+use std::fs;
+
+const ENTRYPOINT: &str = "/bin/link-model-and-wait";
+
+fn sandbox(arch: Arch) -> Sandbox {
+    Sandbox::new(Program::Shipped(arch))
+}
+
+fn sandbox_with_volume(arch: Arch) -> Sandbox {
+    Sandbox::with(Program::Shipped(arch), &Setup { volume: Some("/mnt".into()), ..Setup::default() })
+}
+
+/// Runs it to its end; returns exit code, standard output, standard error.
+fn run(sandbox: &Sandbox, argv: &[&str]) -> (i32, String, String) {
+    match sandbox.command(argv).run() {
+        (process, End::Code(code)) => (code, process.stdout(), process.stderr()),
+        (process, end) => panic!("{end:?}: {process:?}"),
+    }
+}
+
+fn script(sandbox: &Sandbox, script: &str) -> (i32, String, String) {
+    run(sandbox, &["sh", "-c", script])
+}
+
+/// What [`run`] gives when it says nothing on standard output.
+fn only_an_error(code: i32, line: &str) -> (i32, String, String) {
+    (code, String::new(), line.into())
+}
+
+/// Starts it; it waits, having said this on standard error and nothing on standard output.
+fn waits_after(sandbox: &Sandbox, argv: &[&str], stderr: impl Fn(&Process) -> String) {
+    let (process, outcome) = sandbox.command(argv).settle();
+    assert_eq!(outcome, Outcome::Waits, "{process:?}");
+    assert_eq!((process.stdout(), process.stderr()), (String::new(), stderr(&process)));
+}
+
+fn linked(process: &Process) -> String {
+    format!("link-model-and-wait: /mnt/models -> /proc/{}/root/models\n", process.pid)
+}
+
+on_every_architecture!(a_command_after_the_entrypoint_is_run, |arch| {
+    assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-A", "/models"]), (0, "model.bin\n".into(), String::new()));
+});
+
+on_every_architecture!(ls_sorts_and_hides_as_everywhere, |arch| {
+    let sandbox = sandbox(arch);
+    for name in ["b", "a", "B", ".hidden", "aa", "10", "9"] {
+        fs::write(sandbox.path("/models").join(name), "").expect(name);
+    }
+    let visible = "10\n9\nB\na\naa\nb\nmodel.bin\n";
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "ls", "/models"]), (0, visible.into(), String::new()));
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "ls", "-1A", "/models"]), (0, format!(".hidden\n{visible}"), String::new()));
+    let all = format!(".\n..\n.hidden\n{visible}");
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "ls", "-a", "/models"]), (0, all, String::new()));
+});
+
+on_every_architecture!(sleep_infinity_waits_in_silence, |arch| {
+    waits_after(&sandbox(arch), &["/bin/sleep", "infinity"], |_| String::new());
+    waits_after(&sandbox(arch), &[ENTRYPOINT, "sleep", "infinity"], |_| String::new());
+    waits_after(&sandbox(arch), &[ENTRYPOINT, "/bin/sleep", "infinity"], |_| String::new());
+});
+
+on_every_architecture!(no_arguments_with_a_volume_link_and_wait, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    waits_after(&sandbox, &[ENTRYPOINT], linked);
+});
+
+on_every_architecture!(no_arguments_without_a_volume_wait_in_silence, |arch| {
+    let sandbox = sandbox(arch);
+    let before = sandbox.tree();
+    waits_after(&sandbox, &[ENTRYPOINT], |_| String::new());
+    assert_eq!(sandbox.tree(), before);
+});
+
+on_every_architecture!(not_even_a_name_as_argument_is_like_no_arguments, |arch| {
+    waits_after(&sandbox_with_volume(arch), &[], linked);
+});
+
+on_every_architecture!(no_arguments_where_the_link_cannot_be_made_are_an_error, |arch| {
+    let setup = Setup { volume: Some("/mnt".into()), volume_mode: Some("0755".into()), uid: 1010, ..Setup::default() };
+    let sandbox = Sandbox::with(Program::Shipped(arch), &setup);
+    let (code, stdout, stderr) = run(&sandbox, &[ENTRYPOINT]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    assert!(stderr.ends_with(": /mnt/models: Permission denied\n") && stderr.lines().count() == 1, "{stderr:?}");
+});
+
+on_every_architecture!(a_failed_command_is_one_line_with_the_path_and_the_reason, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    fs::write(sandbox.path("/mnt/file"), "").expect("a file");
+    for (command, line) in [
+        ("ln -s /a /nope/models", "ln: /nope/models: No such file or directory\n"),
+        ("ln -sf /a /nope/models", "ln: /nope/models: No such file or directory\n"),
+        ("ln -s /a /mnt/file", "ln: /mnt/file: File exists\n"),
+        ("ln -s /a /mnt/file/models", "ln: /mnt/file/models: Not a directory\n"),
+        ("mkdir /mnt/file", "mkdir: /mnt/file: File exists\n"),
+        ("mkdir -p /mnt/file", "mkdir: /mnt/file: File exists\n"),
+        ("mkdir -p /mnt/file/a", "mkdir: /mnt/file: Not a directory\n"),
+        ("mkdir /nope/a", "mkdir: /nope/a: No such file or directory\n"),
+        ("chmod 755 /nope", "chmod: /nope: No such file or directory\n"),
+    ] {
+        let (code, stdout, stderr) = script(&sandbox, &format!("{command} && sleep infinity"));
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, "", line), "{command}");
+    }
+    let (_, stdout, stderr) = script(&sandbox, "ls -A /nope");
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("", "ls: /nope: No such file or directory\n"));
+});
+
+on_every_architecture!(an_unknown_command_is_127, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    assert_eq!(script(&sandbox, "foo"), only_an_error(127, "foo: not found\n"));
+    assert_eq!(script(&sandbox, "foo && mkdir /mnt/a"), only_an_error(127, "foo: not found\n"));
+    assert_eq!(script(&sandbox, "cp -r /models /mnt/models"), only_an_error(127, "cp: not found\n"));
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "foo"]), only_an_error(127, "foo: not found\n"));
+    assert_eq!(script(&sandbox, "foo || echo other"), (0, "other\n".into(), "foo: not found\n".into()));
+});
+
+on_every_architecture!(what_the_language_does_not_have_is_refused_before_anything_is_run, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    let before = sandbox.tree();
+    for (script_text, line) in [
+        ("mkdir /mnt/a; true | true", "sh: |: not supported; nothing was run\n"),
+        ("mkdir /mnt/a; true & true", "sh: &: not supported; nothing was run\n"),
+        ("mkdir /mnt/a; echo a > /mnt/b", "sh: >: not supported; nothing was run\n"),
+        ("mkdir /mnt/a; true )", "sh: ): unexpected; nothing was run\n"),
+        ("mkdir /mnt/a; && true", "sh: &&: unexpected; nothing was run\n"),
+        ("mkdir /mnt/a; done", "sh: done: unexpected; nothing was run\n"),
+        ("mkdir /mnt/a; ls -R /models", "ls: -R: not supported; nothing was run\n"),
+    ] {
+        assert_eq!(script(&sandbox, script_text), only_an_error(2, line), "{script_text}");
+        assert_eq!(sandbox.tree(), before, "{script_text}");
+    }
+    // Which bytes of it the line names is not fixed here, only that it is one line.
+    for script_text in [
+        "mkdir /mnt/a; echo $HOME",
+        "mkdir /mnt/a; echo `id`",
+        "mkdir /mnt/a; ls /*",
+        "mkdir /mnt/a; ls /?nt",
+        "mkdir /mnt/a; A=b",
+        "mkdir /mnt/a; echo 'open",
+        "mkdir /mnt/a; echo \"open",
+        "mkdir /mnt/a; (true",
+        "mkdir /mnt/a; until true; do true",
+        "mkdir /mnt/a; case a in a) true;; esac",
+        "mkdir /mnt/a; f() { true; }",
+        "mkdir /mnt/a; cat < /models/model.bin",
+        "mkdir /mnt/a; { true; }",
+        "mkdir /mnt/a; for i in a; do true; done",
+    ] {
+        let (code, stdout, stderr) = script(&sandbox, script_text);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{script_text}: {stderr:?}");
+        assert!(stderr.ends_with("; nothing was run\n"), "{script_text}: {stderr:?}");
+        assert_eq!(sandbox.tree(), before, "{script_text}");
+    }
+});
+
+on_every_architecture!(an_unsupported_option_after_the_entrypoint_is_refused, |arch| {
+    let expected = only_an_error(2, "ls: -R: not supported; nothing was run\n");
+    assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-R", "/models"]), expected);
+});
+
+on_every_architecture!(the_exit_code_is_the_scripts, |arch| {
+    let sandbox = sandbox(arch);
+    for (script_text, code) in [
+        ("", 0),
+        ("# nothing", 0),
+        ("true", 0),
+        ("false", 1),
+        ("! true", 1),
+        ("! false", 0),
+        ("exit 7", 7),
+        ("exit 255", 255),
+        ("(exit 3)", 3),
+        ("false || (exit 4)", 4),
+        ("false; true", 0),
+        ("[ -d /models ]", 0),
+        ("[ -d /nope ]", 1),
+        ("test -f /models/model.bin", 0),
+        ("test -f /models", 1),
+        ("exec true", 0),
+    ] {
+        assert_eq!(script(&sandbox, script_text), (code, String::new(), String::new()), "{script_text:?}");
+    }
+});
+
+on_every_architecture!(a_closed_standard_output_is_a_failure_of_echo, |arch| {
+    let sandbox = sandbox(arch);
+    for (sink, reason) in [(Sink::Closed, "Bad file descriptor"), (Sink::Full, "No space left on device")] {
+        let (process, end) = sandbox.command(&["sh", "-c", "echo a"]).stdout(sink).run();
+        assert_eq!(end, End::Code(1), "{process:?}");
+        let stderr = process.stderr();
+        assert!(stderr.starts_with("echo: ") && stderr.ends_with(&format!("{reason}\n")), "{stderr:?}");
+    }
+});
+
+on_every_architecture!(a_closed_standard_error_changes_nothing_else, |arch| {
+    for sink in [Sink::Closed, Sink::Full] {
+        let sandbox = sandbox_with_volume(arch);
+        let script = "ln -sf /proc/$$/root/models /mnt/models && sleep infinity";
+        let (process, outcome) = sandbox.command(&["sh", "-c", script]).stderr(sink).settle();
+        assert_eq!(outcome, Outcome::Waits, "{process:?}");
+        let link = fs::read_link(sandbox.path("/mnt/models")).expect("a link");
+        assert_eq!(link.to_string_lossy(), format!("/proc/{}/root/models", process.pid));
+    }
+});
+
+on_every_architecture!(it_works_on_a_read_only_root, |arch| {
+    let mut sandbox = sandbox_with_volume(arch);
+    sandbox.read_only_root();
+    let script_text = "ln -sf /proc/$$/root/models /mnt/models && sleep infinity";
+    waits_after(&sandbox, &["sh", "-c", script_text], linked);
+    let failed = script(&sandbox, "ln -s /a /models/b");
+    assert_eq!(failed, only_an_error(1, "ln: /models/b: Read-only file system\n"));
+});
+
+on_every_architecture!(it_works_in_any_directory_and_with_relative_paths, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    let (process, end) = sandbox.command(&["sh", "-c", "mkdir a && ln -s x a/b && ls a"]).cwd("/mnt").run();
+    assert_eq!((end, process.stdout().as_str()), (End::Code(0), "b\n"), "{process:?}");
+    assert_eq!(fs::read_link(sandbox.path("/mnt/a/b")).expect("a link").to_str(), Some("x"));
+});
+
+on_every_architecture!(a_full_volume_is_one_line, |arch| {
+    let mut sandbox = sandbox(arch);
+    sandbox.tmpfs("/mnt", "nr_inodes=1,mode=777");
+    assert_eq!(
+        script(&sandbox, "ln -s /a /mnt/models"),
+        only_an_error(1, "ln: /mnt/models: No space left on device\n")
+    );
+});
+
+on_every_architecture!(long_scripts_and_many_words_work, |arch| {
+    let sandbox = sandbox(arch);
+    let words = (0..200).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(script(&sandbox, &format!("echo {words}")), (0, format!("{words}\n"), String::new()));
+
+    // The longest argument that the kernel passes is 128 KiB with its NUL.
+    let word = "x".repeat(131_071 - "echo ".len());
+    assert_eq!(script(&sandbox, &format!("echo {word}")), (0, format!("{word}\n"), String::new()));
+});
+
+on_every_architecture!(deep_nesting_works_or_is_refused_in_one_line, |arch| {
+    let sandbox = sandbox(arch);
+    for depth in [1, 10, 40, 200, 5_000, 60_000] {
+        let (code, stdout, stderr) = script(&sandbox, &format!("{}echo a{}", "(".repeat(depth), ")".repeat(depth)));
+        match code {
+            0 => assert_eq!((stdout.as_str(), stderr.as_str()), ("a\n", ""), "{depth}"),
+            2 => assert!(stdout.is_empty() && stderr.ends_with("; nothing was run\n"), "{depth}: {stderr:?}"),
+            _ => panic!("{depth}: exit code {code}, {stderr:?}"),
+        }
+        assert!(code == 0 || depth > 40, "40 nested parentheses work: {stderr:?}");
+    }
+});
+
+on_every_architecture!(the_init_command_of_kserve_says_what_is_wrong, |arch| {
+    let init = "echo 'Pre-fetching modelcar m: ' && [ -d /models ] && [ \"$(ls -A /models)\" ] && \
+        echo 'OK ... Prefetched and valid (/models exists)' || \
+        (echo 'NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)' && exit 1)";
+    let ok = "Pre-fetching modelcar m: \nOK ... Prefetched and valid (/models exists)\n";
+    let nok = "Pre-fetching modelcar m: \n\
+        NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)\n";
+    for (models, uid, code, stdout, stderr) in [
+        (Models::Present, 0, 0, ok, ""),
+        (Models::Present, 1010, 0, ok, ""),
+        (Models::Unreadable, 0, 0, ok, ""),
+        (Models::Unreadable, 1010, 1, nok, "ls: /models: Permission denied\n"),
+        (Models::Empty, 0, 1, nok, ""),
+        (Models::Missing, 0, 1, nok, ""),
+    ] {
+        let sandbox = Sandbox::with(Program::Shipped(arch), &Setup { models, uid, ..Setup::default() });
+        assert_eq!(script(&sandbox, init), (code, stdout.into(), stderr.into()), "{models:?}, uid {uid}");
+    }
+});
+
+/// Each error that the kernel may give for the link, injected.
+#[test]
+fn every_reason_is_the_one_that_strerror_gives() {
+    let arch = Arch::native();
+    let names = [
+        ("EACCES", libc::EACCES),
+        ("EDQUOT", libc::EDQUOT),
+        ("EIO", libc::EIO),
+        ("ELOOP", libc::ELOOP),
+        ("ENAMETOOLONG", libc::ENAMETOOLONG),
+        ("ENOENT", libc::ENOENT),
+        ("ENOMEM", libc::ENOMEM),
+        ("ENOSPC", libc::ENOSPC),
+        ("ENOSYS", libc::ENOSYS),
+        ("ENOTDIR", libc::ENOTDIR),
+        ("EPERM", libc::EPERM),
+        ("EROFS", libc::EROFS),
+    ];
+    for (name, number) in names {
+        let sandbox = sandbox_with_volume(arch);
+        let inject = format!("inject=symlinkat:error={name}");
+        let command =
+            sandbox.command(&["sh", "-c", "ln -sf /a /mnt/models && sleep infinity"]).strace(&["-e", &inject]);
+        let (process, end) = command.run();
+        // SAFETY: it returns a NUL-terminated string, which is copied before anything else can change it.
+        let reason = unsafe { CStr::from_ptr(libc::strerror(number)) }.to_string_lossy().into_owned();
+        assert_eq!((end, process.stderr()), (End::Code(1), format!("ln: /mnt/models: {reason}\n")), "{name}");
+    }
+}
