@@ -102,7 +102,7 @@ pub struct Process {
     pub(crate) tracer: Option<Tracer>,
     stdout: Option<File>,
     stderr: Option<File>,
-    _other: Option<Box<(Process, Sandbox)>>,
+    other: Option<Box<(Process, Sandbox)>>,
     _pod: Option<Pod>,
 }
 
@@ -118,7 +118,13 @@ impl Process {
         pod: Option<Pod>,
         other: Option<Box<(Process, Sandbox)>>,
     ) -> Process {
-        Process { pid: inner_pid(child.pid), what, child, tracer: None, stdout, stderr, _other: other, _pod: pod }
+        let pid = inner_pid(child.pid).expect("a process that is not reaped yet");
+        Process { pid, what, child, tracer: None, stdout, stderr, other, _pod: pod }
+    }
+
+    /// The PID of the process that `live_other_link` is about.
+    pub fn other_pid(&self) -> Option<i32> {
+        self.other.as_ref().map(|other| other.0.pid)
     }
 
     /// Its PID as the test program numbers it.
@@ -261,9 +267,8 @@ impl Drop for Tracer {
 }
 
 /// The number of a process in the innermost PID namespace that it is in.
-pub(crate) fn inner_pid(pid: i32) -> i32 {
-    let pids = status(pid, "NSpid").expect("a process that is not reaped yet");
-    pids.split_whitespace().last().and_then(|pid| pid.parse().ok()).expect("a number")
+pub(crate) fn inner_pid(pid: i32) -> Option<i32> {
+    status(pid, "NSpid")?.split_whitespace().last()?.parse().ok()
 }
 
 fn status(pid: i32, field: &str) -> Option<String> {

@@ -165,6 +165,11 @@ impl Sandbox {
         Command::new(self, Action::Read(cstring(path)))
     }
 
+    /// A process of the test's own that ends and leaves a child to PID 1, which ends at once.
+    pub fn orphan(&self) -> Command<'_> {
+        Command::new(self, Action::Orphan)
+    }
+
     /// A process of the test's own that does nothing.
     pub fn bystander(&self) -> Command<'_> {
         Command::new(self, Action::Wait)

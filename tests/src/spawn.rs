@@ -59,7 +59,7 @@ impl Sink {
 pub struct Pod(Rc<Pause>);
 
 struct Pause {
-    child: Child,
+    _pause: Option<Child>,
     namespace: File,
 }
 
@@ -78,8 +78,17 @@ impl Pod {
                 }
             }
         });
-        let namespace = File::open(format!("/proc/{}/ns/pid", child.pid)).expect("the pod's PID namespace");
-        Pod(Rc::new(Pause { child, namespace }))
+        Pod::around(child.pid, Some(child))
+    }
+
+    /// The PID namespace that a process is in, PID 1 of it perhaps. It ends with its PID 1.
+    pub fn of(process: &Process) -> Pod {
+        Pod::around(process.outer_pid(), None)
+    }
+
+    fn around(pid: i32, pause: Option<Child>) -> Pod {
+        let namespace = File::open(format!("/proc/{pid}/ns/pid")).expect("the PID namespace");
+        Pod(Rc::new(Pause { _pause: pause, namespace }))
     }
 
     /// Runs `action` while this thread's next children land in the pod.
@@ -96,19 +105,13 @@ impl Pod {
         result
     }
 
-    /// The processes that are alive or not yet reaped, but for PID 1, as the pod numbers them.
+    /// The processes that are alive or not yet reaped, as the pod numbers them.
     pub fn pids(&self) -> Vec<i32> {
         let namespace = self.0.namespace.metadata().expect("the pod's PID namespace").ino();
         let all = fs::read_dir("/proc").expect("/proc").flatten();
         let all = all.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
-        all.filter(|&pid| pid != self.0.child.pid)
-            // A zombie has no namespaces left to compare, but a status.
-            .filter(|pid| match fs::metadata(format!("/proc/{pid}/ns/pid")) {
-                Ok(meta) => meta.ino() == namespace,
-                Err(_) => false,
-            })
-            .map(inner_pid)
-            .collect()
+        let same = |pid: &i32| fs::metadata(format!("/proc/{pid}/ns/pid")).is_ok_and(|meta| meta.ino() == namespace);
+        all.filter(same).filter_map(inner_pid).collect()
     }
 
     /// The next process gets this PID, if it is free: what a reboot does by chance.
@@ -135,7 +138,7 @@ pub struct Command<'a> {
     env: Vec<CString>,
     place: Place,
     user: (u32, u32),
-    capabilities: bool,
+    capabilities: u64,
     cwd: CString,
     stdout: Sink,
     stderr: Sink,
@@ -144,6 +147,23 @@ pub struct Command<'a> {
     limits: Vec<(u32, u64)>,
     strace: Option<Vec<String>>,
 }
+
+/// What a container runtime leaves to root if nothing is said: chown, dac_override, fowner, fsetid, kill, setgid,
+/// setuid, setpcap, net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap. Not sys_ptrace.
+const CONTAINER_CAPABILITIES: u64 = 1 << 0
+    | 1 << 1
+    | 1 << 3
+    | 1 << 4
+    | 1 << 5
+    | 1 << 6
+    | 1 << 7
+    | 1 << 8
+    | 1 << 10
+    | 1 << 13
+    | 1 << 18
+    | 1 << 27
+    | 1 << 29
+    | 1 << 31;
 
 enum Place {
     OwnPod,
@@ -159,6 +179,8 @@ pub(crate) enum Action {
     Read(CString),
     /// Nothing, for ever.
     Wait,
+    /// Ends, and leaves a child to PID 1, which then ends too.
+    Orphan,
 }
 
 impl<'a> Command<'a> {
@@ -170,7 +192,7 @@ impl<'a> Command<'a> {
             env: vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()],
             place: Place::OwnPod,
             user: (*uid, *gid),
-            capabilities: true,
+            capabilities: CONTAINER_CAPABILITIES,
             cwd: cstring(cwd.as_deref().unwrap_or("/")),
             stdout: Sink::default(),
             stderr: Sink::default(),
@@ -201,7 +223,7 @@ impl<'a> Command<'a> {
 
     /// With no capability and no way to get one, as with `drop: [ALL]`.
     pub fn without_capabilities(mut self) -> Self {
-        self.capabilities = false;
+        self.capabilities = 0;
         self
     }
 
@@ -347,7 +369,7 @@ impl<'a> Command<'a> {
                 }
             }
             Action::Read(path) => read = Some(path.clone()),
-            Action::Wait => {}
+            Action::Wait | Action::Orphan => {}
         }
         Prepared {
             mounts,
@@ -367,6 +389,7 @@ impl<'a> Command<'a> {
             env: Strings::new(self.env.clone()),
             exec: matches!(self.action, Action::Exec(_)),
             read,
+            orphan: matches!(self.action, Action::Orphan),
         }
     }
 }
@@ -417,7 +440,7 @@ struct Prepared {
     stdout: RawFd,
     stderr: RawFd,
     user: (u32, u32),
-    capabilities: bool,
+    capabilities: u64,
     blocked: Vec<c_int>,
     ignored: Vec<c_int>,
     limits: Vec<(u32, u64)>,
@@ -427,6 +450,7 @@ struct Prepared {
     env: Strings,
     exec: bool,
     read: Option<CString>,
+    orphan: bool,
 }
 
 /// The steps before execve(2), for the message when one fails.
@@ -502,20 +526,18 @@ impl Prepared {
                 let result = libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const limit, 0);
                 check(result, Step::Limit);
             }
-            if !self.capabilities {
-                for capability in 0..64 {
-                    libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
-                }
+            for capability in (0..64).filter(|bit| self.capabilities & 1 << bit == 0) {
+                libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
             }
             let (uid, gid) = self.user;
             check(libc::syscall(libc::SYS_setgroups, 0, 0), Step::User);
             check(libc::syscall(libc::SYS_setresgid, gid, gid, gid), Step::User);
             check(libc::syscall(libc::SYS_setresuid, uid, uid, uid), Step::User);
-            if !self.capabilities {
-                let header = [0x2008_0522_u32, 0];
-                let none = [0_u32; 6];
-                check(libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()), Step::Capabilities);
-            }
+            let capabilities = if uid == 0 { self.capabilities } else { 0 };
+            let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
+            let header = [0x2008_0522_u32, 0]; // version 3, this process
+            let data = [low, low, 0, high, high, 0]; // effective, permitted, inheritable
+            check(libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()), Step::Capabilities);
             // Changing the user resets both.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             libc::prctl(libc::PR_SET_DUMPABLE, 1);
@@ -580,12 +602,23 @@ impl Prepared {
                     };
                 }
             }
+            if self.orphan {
+                let parent = libc::getpid();
+                let fork = libc::syscall(libc::SYS_clone3, &raw const PLAIN_FORK, size_of_val(&PLAIN_FORK));
+                while fork == 0 && libc::getppid() == parent {
+                    libc::sched_yield();
+                }
+                libc::_exit(i32::from(fork < 0));
+            }
             loop {
                 libc::pause();
             }
         }
     }
 }
+
+/// clone3(2) as fork(2): the first of its arguments that is not zero is the signal at the end.
+static PLAIN_FORK: [u64; 8] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
 
 /// A child of this process that runs `child`, which does not return, in new namespaces if `flags` say so.
 fn clone<Never>(flags: c_int, child: impl FnOnce() -> Never) -> Child {

@@ -25,6 +25,9 @@ pub struct Vector {
     pub expected: Expected,
     #[serde(default)]
     pub recommended: Option<Recommended>,
+    /// All of the shipped program's standard error, `{pid}` its own; what [`check`] expects if not said.
+    #[serde(default)]
+    pub message: Option<String>,
 }
 
 /// What a shell does.
@@ -33,7 +36,8 @@ pub struct Vector {
 pub struct Expected {
     /// Where there is a symbolic link in the end.
     pub link_path: Option<String>,
-    /// What is in it, between `^` and `$`; `{pid}` is the process's own.
+    /// What is in it, between `^` and `$`; `{pid}` is the process's own,
+    /// `{other}` that of the process that `live_other_link` is about.
     pub link_target_pattern: Option<String>,
     /// Directories that are there in the end.
     pub mkdirs: Vec<String>,
@@ -56,6 +60,7 @@ pub struct Recommended {
     pub link_target_pattern: Option<String>,
     pub waits: bool,
     pub exit_code: Option<i32>,
+    pub stdout: Option<String>,
     pub why: String,
 }
 
@@ -130,6 +135,7 @@ fn check_in(vector: &Vector, sandbox: &Sandbox, form: Form, place: Place) -> Res
         expected.link_target_pattern.clone_from(&recommended.link_target_pattern);
         expected.waits = recommended.waits;
         expected.exit_code = recommended.exit_code;
+        expected.stdout = recommended.stdout.clone().unwrap_or(expected.stdout);
     }
     let mut argv: Vec<&str> = vector.argv.iter().map(String::as_str).collect();
     if form == Form::Entrypoint || argv.is_empty() {
@@ -142,9 +148,10 @@ fn check_in(vector: &Vector, sandbox: &Sandbox, form: Form, place: Place) -> Res
     let before = sandbox.tree();
     let (process, outcome) = command.settle();
     let pid = process.pid.to_string();
+    let other = process.other_pid().map(|pid| pid.to_string()).unwrap_or_default();
     let target = expected.link_target_pattern.as_ref().map(|pattern| {
         let pattern = pattern.strip_prefix('^').and_then(|pattern| pattern.strip_suffix('$'));
-        pattern.expect("a pattern from ^ to $").replace("{pid}", &pid)
+        pattern.expect("a pattern from ^ to $").replace("{pid}", &pid).replace("{other}", &other)
     });
 
     // What is there: all that was there, the link, the directories, and nothing else.
@@ -178,8 +185,15 @@ fn check_in(vector: &Vector, sandbox: &Sandbox, form: Form, place: Place) -> Res
     if compare_tree && sandbox.tree() != tree {
         return differs("the file tree", &sandbox.tree(), &tree);
     }
-    if shipped {
-        check_messages(&process.stderr(), &expected, target.as_deref(), &before)?;
+    match &vector.message {
+        _ if !shipped => {}
+        Some(message) => {
+            let message = message.replace("{pid}", &pid);
+            if process.stderr() != message {
+                return differs("standard error", &process.stderr(), &message);
+            }
+        }
+        None => check_messages(&process.stderr(), &expected, target.as_deref(), &before)?,
     }
     if outcome == Outcome::Waits {
         // A shell that is PID 1 does not hear it, and would have to be killed.

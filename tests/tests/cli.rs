@@ -98,7 +98,7 @@ on_every_architecture!(a_failed_command_is_one_line_with_the_path_and_the_reason
         ("ln -s /a /mnt/file/models", "ln: /mnt/file/models: Not a directory\n"),
         ("mkdir /mnt/file", "mkdir: /mnt/file: File exists\n"),
         ("mkdir -p /mnt/file", "mkdir: /mnt/file: File exists\n"),
-        ("mkdir -p /mnt/file/a", "mkdir: /mnt/file: Not a directory\n"),
+        ("mkdir -p /mnt/file/a", "mkdir: /mnt/file: File exists\n"),
         ("mkdir /nope/a", "mkdir: /nope/a: No such file or directory\n"),
         ("chmod 755 /nope", "chmod: /nope: No such file or directory\n"),
     ] {
