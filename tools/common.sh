@@ -21,6 +21,9 @@ host_arch() {
   done
 }
 
+# The digest of the manifest list in an archive that `make image` wrote: what a registry will call it by.
+digest_of() { tar -xOf "$1" ./index.json | jq -r '.manifests[0].digest'; }
+
 say() { echo "${0##*/}: $*"; }
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 

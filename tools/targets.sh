@@ -104,7 +104,7 @@ elif [ "${CORE_FROM:-}" = rustup ]; then
   die "core for $missing is missing, and rustup is not there or cannot download"
 fi
 
-say "rustup cannot add it here: compiling core of Rust $release from Debian's rust-src for $missing"
+say "not from rustup: compiling core of Rust $release from Debian's rust-src for $missing"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work" # apt's own user reads it

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Runs both images as KServe runs a ModelCar, on all four platforms, and compares what is in them with dist/linux/,
+# unless BUILDER_RUST, the version of Rust that built the images, is not this machine's.
+# Foreign platforms are emulated. Prints a table; fails if anything in it is not as it must be.
+set -euo pipefail
+# shellcheck source=tools/containers.sh
+. "$(dirname "$0")/containers.sh"
+# shellcheck source=tools/emulation.sh
+. "$(dirname "$0")/emulation.sh"
+
+# The pod's arguments as the kubelet hands them over, `$$` already being one `$`: KServe's init container and sidecar.
+INIT="echo 'Pre-fetching modelcar registry/model:1: ' && [ -d /models ] && [ \"\$(ls -A /models)\" ] && echo 'OK ... Prefetched and valid (/models exists)' || (echo 'NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)' && exit 1)"
+# shellcheck disable=SC2016 # the program expands it
+SIDECAR='ln -sf /proc/$$/root/models /mnt/models && sleep infinity'
+
+use_podman
+work=$(mktemp -d)
+container=modelcar-check-$$
+cleanup() {
+  podman rm --force --ignore --time 0 "$container" >/dev/null 2>&1 || true
+  emulation_off
+  rm -rf "$work"
+}
+trap cleanup EXIT
+emulation_on
+
+# The archive, unpacked: blob DIGEST is a path, image ARCHIVE ARCH the digest of a manifest.
+for list in modelcar-base modelcar-base-nonroot; do
+  mkdir "$work/$list"
+  tar -xf "dist/$list.oci.tar" -C "$work/$list"
+done
+blob() { echo "$work/$1/blobs/${2/://}"; }
+manifest() {
+  local index
+  index=$(jq -r '.manifests[0].digest' "$work/$1/index.json")
+  blob "$1" "$(jq -r --arg arch "$2" '.manifests[] | select(.platform.architecture == $arch).digest' "$(blob "$1" "$index")")"
+}
+config() { blob "$1" "$(jq -r '.config.digest' "$(manifest "$1" "$2")")"; }
+layer() { blob "$1" "$(jq -r '.layers[].digest' "$(manifest "$1" "$2")")"; }
+
+# podman run with image $image, the way a strict cluster would; what goes wrong is told on stdout too.
+run() { podman run --name "$container" --pull never --network none --read-only --cap-drop all "$@" 2>&1; }
+
+# The exit status, and what was printed, on one line.
+result() { local out status=0; out=$(run --rm "$@") || status=$?; echo "$status" "$out"; }
+
+# What is wrong with $image, or nothing.
+faults() {
+  local out start took
+  out=$(result -v "$work/models:/models:ro,z" "$image" sh -c "$INIT")
+  [[ $out == "0 Pre-fetching"*$'\nOK'* ]] || { echo "init with a model: $out"; return; }
+  out=$(result "$image" sh -c "$INIT")
+  [[ $out == "1 Pre-fetching"*$'\nNOK'* ]] || { echo "init without a model: $out"; return; }
+  for out in /bin/sh /bin/sleep; do
+    [ "$(result --entrypoint /bin/sh "$image" -c "test -L $out && echo link")" = "0 link" ] || { echo "no link $out"; return; }
+  done
+
+  rm -f "$work/mnt/models"
+  out=$(run --detach -v "$work/mnt:/mnt:z" "$image" sh -c "$SIDECAR") || { echo "sidecar: $out"; return; }
+  for _ in {1..100}; do [ ! -L "$work/mnt/models" ] || break; sleep 0.1; done
+  [ "$(readlink "$work/mnt/models")" = /proc/1/root/models ] || { echo "sidecar: no link, $(podman logs "$container" 2>&1)"; return; }
+  start=${EPOCHREALTIME/./}
+  podman stop --time 10 "$container" >/dev/null
+  took=$(((${EPOCHREALTIME/./} - start) / 1000))
+  out=$(podman inspect --format '{{.State.ExitCode}}' "$container")
+  podman rm "$container" >/dev/null
+  [ "$out" = 0 ] || { echo "sidecar: exit $out when stopped"; return; }
+  [ $took -lt 3000 ] || { echo "sidecar: took $took ms to stop"; return; }
+}
+
+mkdir "$work"/{models,mnt}
+touch "$work/models/model.bin"
+chmod -R a+rX "$work"
+chmod 0777 "$work/mnt" # like KServe's volume
+rust=$(rustc --version)
+same_rust=yes
+[ "${BUILDER_RUST:-$rust}" = "$rust" ] || { same_rust= && say "not compared with dist/linux/: that is by $rust, the images by $BUILDER_RUST"; }
+
+failed=
+row() { printf '%-16s %10s %11s   %s\n' "$@"; }
+row platform 'file bytes' 'layer bytes' result
+for arch in "${ARCHES[@]}"; do
+  file=dist/linux/$arch/$PROGRAM layer=$(layer modelcar-base "$arch")
+  wrong=
+  tar -xzOf "$layer" "bin/$PROGRAM" >"$work/file"
+  [ -z "$same_rust" ] || cmp -s "$work/file" "$file" || wrong="another file than $file; "
+  for list in modelcar-base modelcar-base-nonroot; do
+    [ "$(layer $list "$arch")" = "${layer/modelcar-base/$list}" ] || wrong+="$list: not that one layer; "
+    image=$(basename "$(config $list "$arch")")
+    fault=$(faults)
+    wrong+=${fault:+$list: $fault; }
+  done
+  cmp -s <(jq -S 'del(.config.User)' "$(config modelcar-base "$arch")") <(jq -S 'del(.config.User)' "$(config modelcar-base-nonroot "$arch")") ||
+    wrong+="root and nonroot differ in more than USER; "
+  row "linux/$arch" "$(stat -c %s "$work/file")" "$(stat -c %s "$layer")" "${wrong:-ok}"
+  [ -z "$wrong" ] || failed=yes
+done
+[ -z "$failed" ] || die "not as it must be: see the table"

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Builds the manifest lists localhost/modelcar-base:latest and :nonroot for the four platforms, writes them to
+# dist/*.oci.tar, and runs them as KServe does. Two builds of the same source give the same digests: files and images
+# bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no history, cached
+# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order.
+set -euo pipefail
+# shellcheck source=tools/builder.sh
+. "$(dirname "$0")/builder.sh"
+
+# Same source, same version: only the Containerfile is read by those who build with podman alone.
+grep -qx "version = \"$(sed -n 's/.*image\.version="\(.*\)".*/\1/p' Containerfile | uniq)\"" Cargo.toml ||
+  die "Containerfile and Cargo.toml tell different versions"
+
+use_podman
+choose_builder
+mkdir -p dist
+
+build() { # build LIST TARGET ARCHIVE
+  local list=$1 target=$2 archive=$3 arch layout
+  podman manifest rm "$list" >/dev/null 2>&1 || podman untag "$list" >/dev/null 2>&1 || true
+  podman manifest create "$list" >/dev/null
+  for arch in "${ARCHES[@]}"; do
+    say "building $list for linux/$arch"
+    podman build --quiet --platform "linux/$arch" --target "$target" --manifest "$list" "${BUILDER[@]}" \
+      --layers=false --timestamp 0 --omit-history --identity-label=false -f Containerfile . >"$CONTAINERS/build.log" 2>&1 ||
+      { tail -n 30 "$CONTAINERS/build.log" >&2; die "podman could not build it: see above"; }
+  done
+  layout=$(mktemp -d)
+  podman manifest push --quiet --all "$list" "oci:$layout:${list##*:}" >/dev/null
+  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf "$archive" -C "$layout" .
+  rm -rf "$layout"
+}
+
+build localhost/modelcar-base:latest root dist/modelcar-base.oci.tar
+build localhost/modelcar-base:nonroot nonroot dist/modelcar-base-nonroot.oci.tar
+
+tools/check-image.sh
+
+for list in latest nonroot; do
+  archive=dist/modelcar-base-$list.oci.tar
+  archive=${archive/-latest/}
+  say "localhost/modelcar-base:$list $(digest_of "$archive"), also in $archive"
+done
+[ ! -s "$CONTAINERS/env" ] || say "podman's own set-up does not work here; to use the images, type first: . target/containers/env"
