@@ -51,7 +51,7 @@ fetch() {
   for suite in "${SUITES[@]}"; do echo "deb [arch=$deb signed-by=$keyring] $mirror $suite main"; done >"$work/sources.list"
   local options=(-qq -o Dir::Etc::SourceList="$PWD/$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists="$PWD/$work/lists" -o Dir::Cache="$PWD/$work/cache" -o APT::Architectures::="$deb"
-    -o Acquire::Languages=none -o APT::Sandbox::User=root -o APT::Update::Post-Invoke::=true)
+    -o Acquire::Languages=none -o APT::Sandbox::User=root)
   apt-get "${options[@]}" update || die "$kernel: the package lists of ${SUITES[*]} for $deb cannot be had: see above"
   image=$(apt-cache "${options[@]}" depends "${PACKAGE[$kernel]}:$deb" | sed -n 's/^ *Depends: \(linux-image-[^:]*\).*/\1/p')
   [ -n "$image" ] || die "$kernel: ${SUITES[*]} have no ${PACKAGE[$kernel]} for $deb"
@@ -80,31 +80,34 @@ pack() {
 # Boots the kernel with these words on its command line and leaves the console in $CONSOLE_LOG, until the machine ends
 # or, a second after it says what $UNTIL is, it is ended.
 boot() {
-  local kernel=$1 end=$((SECONDS + BOOT_SECONDS)) machine
+  local kernel=$1 end=$((SECONDS + BOOT_SECONDS))
   shift
   : >"$CONSOLE_LOG"
   # shellcheck disable=SC2086 # a list of words
   ${MACHINE[$kernel]} -m 1024 -nodefaults -display none -monitor none -no-reboot -kernel "$CACHE/$kernel/vmlinuz" \
     -initrd "$INITRAMFS" -append "console=${CONSOLE[$kernel]} loglevel=1 panic=-1 $*" >"$CONSOLE_LOG" 2>&1 </dev/null &
-  machine=$!
-  while kill -0 $machine 2>/dev/null; do
+  RUNNING=$!
+  while kill -0 $RUNNING 2>/dev/null; do
     if [ -n "$UNTIL" ] && said "$UNTIL"; then sleep 1; break; fi
     if [ $SECONDS -gt $end ]; then echo "given up after $BOOT_SECONDS s" >>"$CONSOLE_LOG"; break; fi
     sleep 0.1
   done
-  kill -KILL $machine 2>/dev/null || true
-  wait $machine 2>/dev/null || true
+  kill -KILL $RUNNING 2>/dev/null || true
+  wait $RUNNING 2>/dev/null || true
+  RUNNING=
   sed -i 's/\r//g' "$CONSOLE_LOG"
 }
 
-said() { tr -d '\r' <"$CONSOLE_LOG" | grep -qxF "$1"; }
+# Not as a whole line: some consoles have a word of the firmware's before it.
+said() { grep -qF "$1" "$CONSOLE_LOG"; }
 last_words() { { grep -F 'Kernel panic' "$CONSOLE_LOG" || tail -n 3 "$CONSOLE_LOG"; } | tr '\n' '|' | cut -c1-300; }
 
 check_kernel() {
-  local kernel=$1 work started=$SECONDS
-  work=$(mktemp -d "$CACHE/$kernel.work.XXXX")
-  INITRAMFS=$work/initramfs
-  pack "$kernel" "$work/root" >"$INITRAMFS"
+  local kernel=$1 started=$SECONDS
+  WORK=$(mktemp -d "$CACHE/$kernel.work.XXXX") RUNNING=
+  trap 'kill -KILL $RUNNING 2>/dev/null || true; rm -rf "$WORK"' EXIT
+  INITRAMFS=$WORK/initramfs
+  pack "$kernel" "$WORK/root" >"$INITRAMFS"
 
   CONSOLE_LOG=$CACHE/$kernel.process.log UNTIL=
   boot "$kernel" "rdinit=/init -- ${kernel%%-*} ${PAGES[$kernel]}"
@@ -120,7 +123,6 @@ check_kernel() {
   if ! said "$line"; then fail "$name" "$(last_words)"
   elif grep -q 'Kernel panic' "$CONSOLE_LOG"; then fail "$name" "it ended: $(last_words)"
   else pass "$name"; fi
-  rm -rf "$work"
   echo "INFO seconds: $((SECONDS - started))"
 }
 
@@ -129,12 +131,15 @@ for kernel; do [ -n "${PACKAGE[$kernel]:-}" ] || die "no kernel '$kernel' here: 
 for kernel in "${KERNELS[@]}"; do
   [ -x "dist/linux/${kernel%%-*}/$PROGRAM" ] || die "no dist/linux/${kernel%%-*}/$PROGRAM: make binaries first"
 done
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || die "no apt-get and dpkg-deb here: run this on Debian, a container will do"
+for tool in apt-get dpkg-deb; do
+  command -v $tool >/dev/null || die "no $tool here: run this on Debian, a container will do"
+done
 tools/packages.sh cpio qemu-system-x86 qemu-system-arm qemu-system-ppc qemu-system-misc
 mkdir -p "$CACHE"
 for kernel in "${KERNELS[@]}"; do fetch "$kernel"; done
 
 # As many machines at a time as there are processors; their lines are kept apart.
+trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
 for kernel in "${KERNELS[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
   check_kernel "$kernel" >"$CACHE/$kernel.result" 2>&1 &

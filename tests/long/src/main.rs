@@ -107,7 +107,7 @@ fn cycles(arch: Arch, starts: usize) {
         assert_eq!(end, End::Code(0), "start {start}: {process:?}");
         stopped.push(time);
     }
-    assert_eq!(pod.pids(), [0; 0], "processes are left in the pod");
+    assert_eq!(pod.pids(), [1], "processes are left in the pod");
     println!("INFO {}: start to link {}; SIGTERM to end {}", arch.name(), spread(linked), spread(stopped));
 }
 
@@ -124,7 +124,10 @@ fn kills(arch: Arch, starts: usize) {
     let (mut seed, mut old, mut between) = (1_u64, 0, 0);
     // Follows the link: later after a kill that came before it, earlier after one that came behind.
     let mut aim = 100_000.0; // ns
-    for start in 0..starts {
+    let mut killed = 0;
+    // More of them where the moment between the two steps is short, or the machine has other things to do.
+    while killed < starts || between == 0 && killed < 10 * starts {
+        killed += 1;
         let process = sandbox.command(&ARGV).in_pod(&pod).spawn();
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); // Knuth's MMIX
         let random = (seed >> 33) as f64 / (1_u64 << 31) as f64; // 0 to 1
@@ -134,12 +137,12 @@ fn kills(arch: Arch, starts: usize) {
         }
         process.signal(libc::SIGKILL);
         assert_eq!(process.wait(), End::Signal(libc::SIGKILL));
-        let now = fs::read_link(&link).unwrap_or_else(|error| panic!("start {start}: the link is gone: {error}"));
+        let now = fs::read_link(&link).unwrap_or_else(|error| panic!("kill {killed}: the link is gone: {error}"));
         if now == target {
             old += 1;
             aim *= 1.05;
         } else {
-            assert_eq!(now, expected(&process), "start {start}");
+            assert_eq!(now, expected(&process), "kill {killed}");
             target = now;
             aim /= 1.05;
         }
@@ -149,16 +152,16 @@ fn kills(arch: Arch, starts: usize) {
                 let left = fs::read_link(link.with_file_name(TEMPORARY)).expect("a link under the temporary name");
                 between += usize::from(left == expected(&process));
             }
-            other => panic!("start {start}: in the volume are {other:?}"),
+            other => panic!("kill {killed}: in the volume are {other:?}"),
         }
     }
     let process = sandbox.command(&ARGV).in_pod(&pod).spawn();
     wait_for_link(&process, &link);
     assert_eq!(names(&link), ["models"], "after the start that followed the kills");
     drop(process);
-    assert_eq!(pod.pids(), [0; 0], "processes are left in the pod");
+    assert_eq!(pod.pids(), [1], "processes are left in the pod");
     assert!(between > 0, "no kill fell between the two steps: nothing was shown");
-    let new = starts - old;
+    let new = killed - old;
     println!(
         "INFO {}: {old} killed before the link, {between} of them between its two steps, {new} after it",
         arch.name()
@@ -209,7 +212,7 @@ fn together(arch: Arch, sidecars: usize) {
         assert_eq!(names(&sandbox.path("/mnt/models")), ["models"]);
     }
     let (linked, stopped) = (linked.as_secs_f64(), begun.elapsed().as_secs_f64());
-    assert_eq!(pod.pids(), [0; 0], "processes are left in the pod");
+    assert_eq!(pod.pids(), [1], "processes are left in the pod");
     println!("INFO all {sidecars} were linked after {linked:.2} s, and stopped {stopped:.2} s after they were told to");
 }
 
