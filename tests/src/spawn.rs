@@ -4,7 +4,7 @@
 //! program has threads, and any of them may hold a lock at that moment. It stops before execve(2) until told to go
 //! on, so that links to its own PID can be made and a tracer can be attached.
 
-use crate::process::{Child, End, Outcome, Process, Tracer, inner_pid};
+use crate::process::{Child, Outcome, Process, Tracer, inner_pid};
 use crate::sandbox::{Program, Sandbox, Setup, cstring};
 use libc::{c_char, c_int, c_long, c_ulong};
 use std::ffi::CString;
@@ -15,7 +15,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 use std::{mem, ptr};
 
 /// Where standard output or standard error goes.
@@ -67,7 +66,7 @@ impl Pod {
     /// A new one; the first process in it has PID 2.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Pod {
-        let child = clone(libc::CLONE_NEWPID, || {
+        let child = clone(libc::CLONE_NEWPID, None, || {
             // SAFETY: only system calls. It reaps, dies with the thread that made it, and holds no descriptor.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -113,22 +112,6 @@ impl Pod {
         let same = |pid: &i32| fs::metadata(format!("/proc/{pid}/ns/pid")).is_ok_and(|meta| meta.ino() == namespace);
         all.filter(same).filter_map(inner_pid).collect()
     }
-
-    /// The next process gets this PID, if it is free: what a reboot does by chance.
-    pub fn next_pid(&self, pid: i32) {
-        let wanted = (pid - 1).to_string();
-        let writer = self.inside(|| {
-            clone(0, || {
-                // SAFETY: only system calls, on memory that was there before.
-                unsafe {
-                    let fd = libc::open(c"/proc/sys/kernel/ns_last_pid".as_ptr(), libc::O_WRONLY);
-                    let written = libc::write(fd, wanted.as_ptr().cast(), wanted.len());
-                    libc::_exit(c_int::from(written != wanted.len() as isize))
-                }
-            })
-        });
-        assert_eq!(writer.wait(Duration::from_secs(10)), Some(End::Code(0)), "/proc/sys/kernel/ns_last_pid");
-    }
 }
 
 /// A program about to be started.
@@ -146,6 +129,7 @@ pub struct Command<'a> {
     ignored: Vec<c_int>,
     limits: Vec<(u32, u64)>,
     strace: Option<Vec<String>>,
+    pid: Option<i32>,
 }
 
 /// What a container runtime leaves to root if nothing is said: chown, dac_override, fowner, fsetid, kill, setgid,
@@ -200,6 +184,7 @@ impl<'a> Command<'a> {
             ignored: Vec::new(),
             limits: Vec::new(),
             strace: None,
+            pid: None,
         }
     }
 
@@ -212,6 +197,12 @@ impl<'a> Command<'a> {
     /// As PID 1 of a PID namespace of its own.
     pub fn as_init(mut self) -> Self {
         self.place = Place::Init;
+        self
+    }
+
+    /// With this PID in its pod: what a reboot does by chance.
+    pub fn pid(mut self, pid: i32) -> Self {
+        self.pid = Some(pid);
         self
     }
 
@@ -312,8 +303,8 @@ impl<'a> Command<'a> {
         let prepared = self.prepare([&out, &err].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)));
         let enter = || prepared.enter(go_read.as_raw_fd(), failure_write.as_raw_fd());
         let child = match &pod {
-            Some(pod) => pod.inside(|| clone(libc::CLONE_NEWNS, enter)),
-            None => clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, enter),
+            Some(pod) => pod.inside(|| clone(libc::CLONE_NEWNS, self.pid, enter)),
+            None => clone(libc::CLONE_NEWNS | libc::CLONE_NEWPID, self.pid, enter),
         };
         drop((go_read, failure_write, out, err));
 
@@ -621,13 +612,17 @@ impl Prepared {
 static PLAIN_FORK: [u64; 8] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
 
 /// A child of this process that runs `child`, which does not return, in new namespaces if `flags` say so.
-fn clone<Never>(flags: c_int, child: impl FnOnce() -> Never) -> Child {
+fn clone<Never>(flags: c_int, pid: Option<i32>, child: impl FnOnce() -> Never) -> Child {
     let mut pidfd: c_int = -1;
     // SAFETY: all zero is a value of this struct.
     let mut arguments: libc::clone_args = unsafe { mem::zeroed() };
     arguments.flags = (flags | libc::CLONE_PIDFD) as u64;
     arguments.pidfd = (&raw mut pidfd) as u64;
     arguments.exit_signal = libc::SIGCHLD as u64;
+    if let Some(pid) = &pid {
+        arguments.set_tid = ptr::from_ref(pid) as u64;
+        arguments.set_tid_size = 1;
+    }
     // SAFETY: as fork(2): a copy of the memory, no new stack. The child only makes system calls.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
     if pid == 0 {

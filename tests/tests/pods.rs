@@ -1,6 +1,6 @@
 //! Whole pods: several modelcars and a server that share volumes, restarts, reboots.
 
-use conformance::{Arch, End, Outcome, Pod, Process, Program, Sandbox, Setup, on_every_architecture};
+use conformance::{Arch, Command, End, Outcome, Pod, Process, Program, Sandbox, Setup, on_every_architecture};
 use libc::{SIGKILL, SIGTERM};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +16,16 @@ fn modelcar(arch: Arch, name: &str, uid: u32) -> Sandbox {
 
 /// Starts one as KServe does.
 fn start(modelcar: &Sandbox, name: &str, pod: &Pod) -> Process {
+    waiting(command(modelcar, name).in_pod(pod))
+}
+
+fn command<'a>(modelcar: &'a Sandbox, name: &str) -> Command<'a> {
     let script = format!("mkdir -p /mnt/{name} && ln -sf /proc/$$/root/models /mnt/{name}/model && sleep infinity");
-    let (process, outcome) = modelcar.command(&["/bin/link-model-and-wait", "sh", "-c", &script]).in_pod(pod).settle();
+    modelcar.command(&["/bin/link-model-and-wait", "sh", "-c", &script])
+}
+
+fn waiting(command: Command) -> Process {
+    let (process, outcome) = command.settle();
     assert_eq!(outcome, Outcome::Waits, "{process:?}");
     process
 }
@@ -55,11 +63,9 @@ on_every_architecture!(after_a_reboot_with_the_pids_exchanged_each_link_serves_i
 
         // The volumes outlive the reboot. The old link of the one now leads to the other, which is alive.
         let pod = Pod::new();
-        pod.next_pid(pids[0]);
-        let lora_process = start(&lora, "lora", &pod);
-        pod.next_pid(pids[1]);
-        let base_process = start(&base, "base", &pod);
-        assert_eq!([lora_process.pid, base_process.pid], pids, "the PIDs are exchanged");
+        let exchanged = [(&lora, "lora", pids[0]), (&base, "base", pids[1])]
+            .map(|(modelcar, name, pid)| waiting(command(modelcar, name).in_pod(&pod).pid(pid)));
+        assert_eq!(exchanged.each_ref().map(|process| process.pid), pids);
         assert_eq!(both(&pod), ["base", "lora"], "uid {uid}");
         assert_eq!(base.tree().keys().filter(|path| path.starts_with("/models")).count(), 2, "{:?}", base.tree());
         assert_eq!(lora.tree().keys().filter(|path| path.starts_with("/models")).count(), 2, "{:?}", lora.tree());
