@@ -4,7 +4,7 @@
 //! program has threads, and any of them may hold a lock at that moment. It stops before execve(2) until told to go
 //! on, so that links to its own PID can be made and a tracer can be attached.
 
-use crate::process::{Child, Outcome, Process, Tracer, inner_pid};
+use crate::process::{Child, End, Outcome, Process, Tracer, inner_pid};
 use crate::sandbox::{Program, Sandbox, Setup, cstring};
 use libc::{c_char, c_int, c_long, c_ulong};
 use std::ffi::CString;
