@@ -8,12 +8,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`arch`] | the machine: entry point and system calls, one file per architecture |
-//! | [`sys`] | those system calls as safe functions; the only other place with `unsafe` |
-//! | [`memory`] | where words and listings lie |
+//! | [`sys`] | those system calls as safe functions |
+//! | [`memory`] | strings as the kernel takes them, and where they are put together |
 //! | [`report`] | what the user reads |
-//! | [`text`] | comparing bytes |
 //! | [`shell`] | the language: words, lists, loops |
 //! | [`command`] | the commands: `ln`, `ls`, `mkdir`, ... |
+//!
+//! The first three are the border to the kernel; `unsafe` is allowed there and nowhere else.
 
 #![no_std]
 
@@ -24,16 +25,12 @@ pub mod memory;
 pub mod report;
 pub mod shell;
 pub mod sys;
-pub mod text;
 
-use command::{Command, base};
-use memory::Memory;
+use memory::{Memory, ZStr};
 use shell::Shell;
-use sys::ZStr;
-use text::eq;
 
 /// What the image does without arguments: KServe's default, where there is a place for the link.
-const DEFAULT: &[u8] = b"[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity";
+const DEFAULT: ZStr = ZStr::new(c"[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity");
 
 /// Does what the arguments say; returns the exit status. `scratch` is the first memory to use.
 ///
@@ -43,23 +40,16 @@ pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: 
     let mut shell = Shell::new(Memory::new(scratch));
     let mut words = arguments.clone();
     let mut name = arguments.next();
-    if !name.is_some_and(|name| is_sh(name) || Command::named(name.bytes()).is_some()) {
+    if !name.is_some_and(|name| command::base(name).is(c"sh") || command::is_known(name)) {
         words = arguments.clone();
         name = arguments.next();
     }
-    match name {
-        None => shell.script(DEFAULT),
-        Some(name) if is_sh(name) => match (arguments.next(), arguments.next()) {
-            (Some(option), Some(script)) if eq(option.bytes(), b"-c") => shell.script(script.bytes()),
-            _ => {
-                report::refuse(b"sh", b"other than -c SCRIPT", report::NOT_SUPPORTED);
-                2
-            }
-        },
-        Some(_) => shell.words(words),
+    let Some(name) = name else { return shell.script(DEFAULT) };
+    if !command::base(name).is(c"sh") {
+        return shell.command_of(words);
     }
-}
-
-fn is_sh(name: ZStr) -> bool {
-    eq(base(name.bytes()), b"sh")
+    match (arguments.next(), arguments.next()) {
+        (Some(option), Some(script)) if option.is(c"-c") => shell.script(script),
+        _ => shell.refuse(name, const { ZStr::new(c"other than -c SCRIPT") }, report::NOT_SUPPORTED),
+    }
 }

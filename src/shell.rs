@@ -18,415 +18,333 @@
 //!
 //! Source: POSIX.1-2024, XCU chapter 2, Shell Command Language.
 
-use crate::command::{self, Command, State};
-use crate::memory::Memory;
-use crate::report::{self, NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
-use crate::sys::{self, ZStr};
-use crate::text::{eq, find};
+use crate::command::Words;
+use crate::memory::{Memory, ZStr};
+use crate::report::{self, NOT_CLOSED, NOTHING_RUN, NOT_SUPPORTED, UNEXPECTED};
+use crate::sys;
 
-/// How deep `(`, loops and conditions may nest: each level needs a few hundred bytes of stack.
+/// How deep `(`, loops, conditions and `$(` may nest: each level needs a few hundred bytes of stack.
 const DEEPEST: u8 = 200;
-
-/// Words that end a list where a command could begin.
-const CLOSING: &[u8] = b"do done then elif else fi } esac ";
-
-/// What a shell has and this language has not. By any other name it would be an unknown command, and the script
-/// would go on without it.
-const MISSING: &[u8] =
-    b"{ case for . break cd continue eval export read readonly return set shift trap umask unset wait ";
 
 /// How much of a refused word a message shows, in bytes.
 const LONGEST: usize = 64;
 
-/// A script, and how far it has been read.
+/// The words with a meaning where a command is expected, each with a blank behind it; their index is their name.
+const KEYWORDS: ZStr = ZStr::new(c"do done then elif else fi ! while until if ");
+const DO: usize = 0;
+const DONE: usize = 1;
+const THEN: usize = 2;
+const ELIF: usize = 3;
+const ELSE: usize = 4;
+const FI: usize = 5; // the last of those that end a list
+const NOT: usize = 6; // the last of those that a command cannot begin with
+const WHILE: usize = 7;
+const UNTIL: usize = 8;
+const IF: usize = 9;
+
+/// Who speaks where it is not a command.
+pub(crate) const SH: ZStr = ZStr::new(c"sh");
+
+/// A script, how far it has been read, and what its commands have left behind.
 pub struct Shell<'a> {
-    text: &'a [u8],
-    position: usize,
-    memory: Memory<'a>,
-    state: State,
-    skip: bool,
-    refused: bool,
+    /// What is still to be read.
+    at: ZStr<'a>,
+    /// Where words are put together.
+    pub(crate) memory: Memory<'a>,
+    /// The command at hand.
+    pub(crate) words: Words<'a>,
+    /// Exit status of the last command.
+    pub(crate) status: u8,
+    /// Commands run; if not, they are only checked.
+    pub(crate) run: bool,
+    /// `exit` has run: nothing else does.
+    pub(crate) exited: bool,
+    /// A link has been made: whoever follows it will look into this process.
+    pub(crate) linked: bool,
     depth: u8,
 }
 
 impl<'a> Shell<'a> {
     /// A shell that keeps its words in `memory`.
     pub fn new(memory: Memory<'a>) -> Self {
-        Shell { text: &[], position: 0, memory, state: State::default(), skip: true, refused: false, depth: 0 }
+        let at = ZStr::EMPTY;
+        Shell { at, memory, words: Words::new(), status: 0, run: false, exited: false, linked: false, depth: 0 }
     }
 
-    /// Reads `script` and runs nothing. False if it is refused: a line on standard error has said why.
-    pub fn check(&mut self, script: &'a [u8]) -> bool {
-        self.text = script;
-        self.read();
-        !self.refused
+    /// Runs `script`, if all of it is understood. Returns its exit status.
+    pub fn script(&mut self, script: ZStr<'a>) -> u8 {
+        self.read(script);
+        self.run = true;
+        self.read(script);
+        self.status
     }
 
-    /// Runs `script`, if all of it is understood. Returns its exit status, 2 if it was refused.
-    pub fn script(&mut self, script: &'a [u8]) -> u8 {
-        if !self.check(script) {
-            return 2;
-        }
-        self.skip = false;
-        self.read();
-        self.state.status
-    }
-
-    /// Runs the one command that `words` are. Returns its exit status, 2 if it was refused.
-    pub fn words(&mut self, words: impl Iterator<Item = ZStr<'a>>) -> u8 {
+    /// Runs the one command that `words` are. Returns its exit status.
+    pub fn command_of(&mut self, words: impl Iterator<Item = ZStr<'a>>) -> u8 {
+        let mut count = 0;
         for word in words {
-            self.memory.extend(word.bytes_with_nul());
+            self.memory.extend(word);
+            self.memory.push(0);
+            count += 1;
         }
-        self.call(0, false);
-        if self.refused {
-            return 2;
-        }
-        self.skip = false;
-        self.call(0, false);
-        self.state.status
+        self.call(0, count, false);
+        self.run = true;
+        self.call(0, count, false);
+        self.status
     }
 
-    fn read(&mut self) {
-        self.position = 0;
+    /// Reads `script`: runs it if `run` is set, else checks it, which ends the process if it is refused.
+    pub fn read(&mut self, script: ZStr<'a>) {
+        self.at = script;
         self.newlines();
         if self.peek() != 0 {
             self.list();
         }
-        if self.position < self.text.len() {
+        if self.peek() != 0 {
             self.unexpected();
         }
-    }
-
-    fn running(&self) -> bool {
-        !self.skip && !self.state.exited
     }
 
     // What a script is made of.
 
     fn list(&mut self) {
         self.deeper();
+        let run = self.run;
         loop {
             self.newlines();
-            self.and_or();
-            match self.peek() {
-                b'\n' => {}
-                b';' if self.peek_at(1) != b';' => {}
-                _ => break,
+            self.pipeline();
+            self.allow(run);
+            let operator = self.peek();
+            let twice = self.peek_next() == operator;
+            if twice && matches!(operator, b'&' | b'|') {
+                self.skip();
+                self.skip();
+                self.run &= (self.status == 0) == (operator == b'&');
+                continue;
             }
-            self.position += 1;
+            if operator != b'\n' && (operator != b';' || twice) {
+                break;
+            }
+            self.skip();
             self.newlines();
-            if matches!(self.peek(), 0 | b')') || find(CLOSING, self.raw()).is_some() {
+            if matches!(self.peek(), 0 | b')') || self.keyword() <= FI {
                 break;
             }
         }
         self.depth -= 1;
     }
 
-    fn and_or(&mut self) {
-        let skip = self.skip;
-        loop {
-            self.pipeline();
-            let and = match (self.peek(), self.peek_at(1)) {
-                (b'&', b'&') => true,
-                (b'|', b'|') => false,
-                _ => break,
-            };
-            self.position += 2;
-            self.newlines();
-            self.skip = skip || (self.state.status == 0) != and;
-        }
-        self.skip = skip;
-    }
-
     fn pipeline(&mut self) {
+        let negate = self.accept(NOT);
         self.blanks();
-        let negate = self.keyword(b"!");
-        self.command();
+        match self.keyword() {
+            WHILE => self.repeat(true),
+            UNTIL => self.repeat(false),
+            IF => self.condition(),
+            ..=NOT => self.unexpected(),
+            _ if self.peek() == b'(' => self.subshell(),
+            _ => self.simple(),
+        }
         self.blanks();
-        if negate && self.running() {
-            self.state.status = u8::from(self.state.status == 0);
+        if negate && self.run {
+            self.status = u8::from(self.status == 0);
         }
     }
 
-    fn command(&mut self) {
-        let word = self.raw();
-        if self.peek() == b'(' {
-            // A subshell shares all that this language can change; only its `exit` ends with it.
-            let exited = self.state.exited;
-            self.position += 1;
-            self.list();
-            self.close();
-            self.state.exited = exited;
-        } else if self.keyword(b"while") {
-            self.repeat(true);
-        } else if self.keyword(b"until") {
-            self.repeat(false);
-        } else if self.keyword(b"if") {
-            self.condition();
-        } else if find(CLOSING, word).is_some() {
-            self.unexpected();
-        } else if find(MISSING, word).is_some() || word.iter().any(|&byte| byte == b'=') {
-            self.refuse(word, NOT_SUPPORTED);
-        } else {
-            self.simple();
-        }
+    /// It shares all that this language can change; only its `exit` ends with it.
+    fn subshell(&mut self) {
+        let (run, exited) = (self.run, self.exited);
+        self.skip();
+        self.list();
+        self.close();
+        (self.run, self.exited) = (run, exited);
     }
 
-    /// The rest of a loop, which goes on while the success of its condition is as `wanted`.
+    /// A loop, which goes on while the success of its condition is as `wanted`.
     fn repeat(&mut self, wanted: bool) {
-        let start = self.position;
-        let skip = self.skip;
+        self.skip_word();
+        let (start, run) = (self.at, self.run);
         let mut status = 0;
         loop {
-            self.position = start;
+            self.at = start;
             self.list();
-            self.expect(b"do");
-            let go = self.running() && (self.state.status == 0) == wanted;
-            self.skip = !go;
+            self.expect(DO);
+            self.run &= (self.status == 0) == wanted;
+            let go = self.run;
             self.list();
-            self.expect(b"done");
-            self.skip = skip;
-            if !go || self.state.exited {
+            self.expect(DONE);
+            self.allow(run);
+            if !(go && self.run) {
                 break;
             }
-            status = self.state.status;
+            status = self.status;
         }
-        if self.running() {
-            self.state.status = status;
+        if self.run {
+            self.status = status;
         }
     }
 
-    /// The rest of an `if`.
     fn condition(&mut self) {
-        let skip = self.skip;
-        let mut done = skip; // no further branch is to run
+        self.skip_word();
+        let run = self.run;
+        let mut open = run; // no branch has been taken yet
         loop {
-            self.skip = done;
+            self.allow(open);
             self.list();
-            self.expect(b"then");
-            let go = self.running() && self.state.status == 0;
-            done |= go || self.state.exited;
-            self.skip = !go;
+            self.expect(THEN);
+            self.run &= self.status == 0;
+            open &= !self.run;
             self.list();
-            if !self.keyword(b"elif") {
+            if !self.accept(ELIF) {
                 break;
             }
         }
-        self.skip = done;
-        if self.running() {
-            self.state.status = 0; // where no branch runs, that is success
+        self.allow(open);
+        if self.run {
+            self.status = 0; // where no branch runs, that is success
         }
-        if self.keyword(b"else") {
+        if self.accept(ELSE) {
             self.list();
         }
-        self.expect(b"fi");
-        self.skip = skip;
+        self.expect(FI);
+        self.allow(run);
     }
 
     fn simple(&mut self) {
         let start = self.memory.length();
-        while self.word() {}
-        if self.memory.length() == start {
+        let count = self.read_words();
+        if count == 0 {
             self.unexpected();
         }
-        self.call(start, false);
+        self.call(start, count, false);
         self.memory.truncate(start);
     }
 
-    /// Runs the command whose words lie in memory from `start`, or only checks it. With `capture`, its output
-    /// stays in the memory behind them; returns how many bytes that is.
-    fn call(&mut self, mut start: usize, capture: bool) -> usize {
-        if self.refused {
-            return 0;
-        }
-        let run = self.running();
-        let mut exec = false;
-        let mut name = self.memory.string(start);
-        while eq(name, b"exec") {
-            exec = true;
-            start += b"exec\0".len();
-            name = self.memory.string(start);
-        }
-        let command = Command::named(name);
-        if capture && command != Some(Command::Ls) {
-            self.refuse(b"$(", NOT_SUPPORTED);
-            return 0;
-        }
-        if run && matches!(command, Some(Command::Ls | Command::Chmod)) {
-            self.memory.reserve_large();
-        } else {
-            self.memory.reserve(2 * (self.memory.length() - start) + command::ln::SUFFIX.len());
-        }
-
-        let (words, free) = self.memory.split(start);
-        if words.is_empty() && run {
-            self.state.status = 0; // a lone `exec`
-            return 0;
-        }
-        let Ok(output) = command::run(command, words, free, run, &mut self.state) else {
-            self.give_up();
-            return 0;
-        };
-        self.state.exited |= exec && run;
-        if !capture && output > 0 {
-            self.state.status |= command::print(b"ls", free.get(..output).unwrap_or_default());
-        }
-        output
+    /// Whether commands run from here on.
+    fn allow(&mut self, run: bool) {
+        self.run = run && !self.exited;
     }
 
     // Words.
 
-    /// Reads one word into memory, a NUL behind it. False if there is none here.
-    fn word(&mut self) -> bool {
-        self.blanks();
-        let start = self.position;
+    /// Reads words into memory, a NUL behind each, up to what ends a command. Returns how many.
+    fn read_words(&mut self) -> usize {
+        let mut count = 0;
         loop {
-            match self.peek() {
-                character if ends_word(character) => break,
-                b'\'' => self.single_quoted(),
-                b'"' => self.double_quoted(),
-                b'$' => self.dollar(false),
-                b'\\' => match self.peek_at(1) {
-                    0 => self.take(b'\\'),
-                    b'\n' => self.position += 2,
-                    character => {
-                        self.position += 1;
-                        self.take(character);
-                    }
-                },
-                // `[` is a command; as part of a word it begins a pattern, as `*` and `?` do.
-                // `{` and a first `~` mean something else in every other shell.
-                b'[' if self.position == start && self.raw().len() == 1 => self.take(b'['),
-                b'~' if self.position != start => self.take(b'~'),
-                b'`' | b'*' | b'?' | b'[' | b'{' | b'~' => {
-                    self.position = start;
-                    self.refuse(self.raw(), NOT_SUPPORTED);
-                }
-                character => self.take(character),
+            self.blanks();
+            if ends_word(self.peek()) {
+                return count;
             }
+            self.read_word();
+            count += 1;
         }
-        if self.position == start {
-            return false;
+    }
+
+    fn read_word(&mut self) {
+        let start = self.at;
+        let mut quote = 0; // the quotation mark that must end what it has begun
+        loop {
+            let character = self.peek();
+            let next = self.peek_next();
+            match character {
+                0 if quote != 0 => self.refuse_here(NOT_CLOSED),
+                _ if quote == 0 && ends_word(character) => break,
+                _ if quote != 0 && character == quote => {
+                    quote = 0;
+                    self.skip();
+                }
+                _ if quote == b'\'' => self.take(),
+                b'\\' if quote == 0 || matches!(next, b'$' | b'`' | b'"' | b'\\' | b'\n') => {
+                    self.skip();
+                    match next {
+                        b'\n' => self.skip(),
+                        0 => self.memory.push(b'\\'),
+                        _ => self.take(),
+                    }
+                }
+                b'$' if next == b'$' => {
+                    self.skip();
+                    self.skip();
+                    let mut digits = [0; report::DIGITS];
+                    // Where nothing runs, any number will do.
+                    let pid = if self.run { sys::getpid() } else { 0 };
+                    self.memory.extend(report::decimal(pid as u64, &mut digits));
+                }
+                b'$' if next == b'(' && quote != 0 => self.substitution(),
+                b'$' | b'`' => self.refuse_here(NOT_SUPPORTED),
+                _ if quote != 0 => self.take(),
+                b'\'' | b'"' => {
+                    quote = character;
+                    self.skip();
+                }
+                // `[` is a command; as part of a word it begins a pattern, as `*` and `?` do.
+                // `{` and a first `~` mean something else in other shells.
+                b'*' | b'?' | b'{' => self.refuse_from(start),
+                b'[' if self.at != start || !ends_word(next) => self.refuse_from(start),
+                b'~' if self.at == start => self.refuse_from(start),
+                _ => self.take(),
+            }
         }
         self.memory.push(0);
-        true
-    }
-
-    fn single_quoted(&mut self) {
-        self.position += 1;
-        loop {
-            match self.peek() {
-                0 => return self.refuse(b"'", NOT_CLOSED),
-                b'\'' => break,
-                character => self.take(character),
-            }
-        }
-        self.position += 1;
-    }
-
-    fn double_quoted(&mut self) {
-        self.position += 1;
-        loop {
-            match self.peek() {
-                0 => return self.refuse(b"\"", NOT_CLOSED),
-                b'"' => break,
-                b'$' => self.dollar(true),
-                b'`' => self.refuse(b"`", NOT_SUPPORTED),
-                b'\\' => match self.peek_at(1) {
-                    b'\n' => self.position += 2,
-                    character @ (b'$' | b'`' | b'"' | b'\\') => {
-                        self.position += 1;
-                        self.take(character);
-                    }
-                    _ => self.take(b'\\'),
-                },
-                character => self.take(character),
-            }
-        }
-        self.position += 1;
-    }
-
-    fn dollar(&mut self, quoted: bool) {
-        match self.peek_at(1) {
-            b'$' => {
-                self.position += 2;
-                let mut digits = [0; 20];
-                // Where nothing runs, any digit will do.
-                let pid = if self.running() { sys::getpid() } else { 0 };
-                self.memory.extend(report::decimal(pid as u64, &mut digits));
-            }
-            b'(' if quoted => self.substitution(),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'{' | b'(' | b'@' | b'*' | b'#' | b'?' | b'-' | b'!' => {
-                self.refuse(self.token(), NOT_SUPPORTED);
-            }
-            b'\'' | b'"' if !quoted => self.refuse(self.token(), NOT_SUPPORTED),
-            _ => self.take(b'$'),
-        }
     }
 
     /// The output of an `ls`, less the newlines at its end.
     fn substitution(&mut self) {
         self.deeper();
-        self.position += b"$(".len();
+        self.skip();
+        self.skip();
         let start = self.memory.length();
-        while self.word() {}
+        let count = self.read_words();
         self.close();
-        let mut output = self.call(start, true);
-        let from = self.memory.length();
-        self.memory.truncate(start);
-        while output > 0 && self.memory.byte(from + output - 1) == b'\n' {
-            output -= 1;
+        let output = self.call(start, count, true);
+        let mut end = self.memory.length();
+        while end > output && self.memory.byte(end - 1) == b'\n' {
+            end -= 1;
         }
-        for index in from..from + output {
-            self.memory.push(self.memory.byte(index)); // downwards: what is written has been read
-        }
+        self.memory.move_down(start, output, end);
         self.depth -= 1;
     }
 
-    fn take(&mut self, character: u8) {
-        self.memory.push(character);
-        self.position += 1;
+    fn take(&mut self) {
+        self.memory.push(self.peek());
+        self.skip();
     }
 
     // Characters.
 
+    /// The next character; 0 at the end.
     fn peek(&self) -> u8 {
-        self.peek_at(0)
+        self.at.first()
     }
 
-    /// 0 at the end, and nowhere else: an argument holds no NUL.
-    fn peek_at(&self, ahead: usize) -> u8 {
-        self.text.get(self.position + ahead).copied().unwrap_or(0)
+    fn peek_next(&self) -> u8 {
+        self.at.rest().first()
     }
 
-    /// The word here as it is written, if nothing in it is quoted.
-    fn raw(&self) -> &'a [u8] {
-        let rest = self.text.get(self.position..).unwrap_or_default();
-        let end = rest.iter().position(|&byte| ends_word(byte));
-        rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+    fn skip(&mut self) {
+        self.at = self.at.rest();
     }
 
-    /// What is here, for a message.
-    fn token(&self) -> &'a [u8] {
-        let mut length = self.raw().len();
-        if length == 0 {
-            length = 1 + usize::from(self.peek() == self.peek_at(1));
+    fn skip_word(&mut self) {
+        while !ends_word(self.peek()) {
+            self.skip();
         }
-        self.text.get(self.position..self.position + length).unwrap_or_default()
     }
 
     fn blanks(&mut self) {
         loop {
             match self.peek() {
-                b' ' | b'\t' => self.position += 1,
-                b'\\' if self.peek_at(1) == b'\n' => self.position += 2,
+                b' ' | b'\t' => {}
+                b'\\' if self.peek_next() == b'\n' => self.skip(),
                 b'#' => {
                     while !matches!(self.peek(), 0 | b'\n') {
-                        self.position += 1;
+                        self.skip();
                     }
+                    break;
                 }
                 _ => break,
             }
+            self.skip();
         }
     }
 
@@ -436,70 +354,105 @@ impl<'a> Shell<'a> {
             if self.peek() != b'\n' {
                 break;
             }
-            self.position += 1;
+            self.skip();
         }
     }
 
-    /// Goes past `word` if that is what stands here, unquoted.
-    fn keyword(&mut self, word: &[u8]) -> bool {
-        let here = eq(self.raw(), word);
+    /// The keyword that stands here, unquoted; else a number beyond them.
+    fn keyword(&self) -> usize {
+        index(KEYWORDS, self.at)
+    }
+
+    /// Goes past `keyword` if that is what stands here.
+    fn accept(&mut self, keyword: usize) -> bool {
+        self.blanks();
+        let here = self.keyword() == keyword;
         if here {
-            self.position += word.len();
+            self.skip_word();
         }
         here
     }
 
-    fn expect(&mut self, word: &[u8]) {
-        if !self.keyword(word) {
+    fn expect(&mut self, keyword: usize) {
+        if !self.accept(keyword) {
             self.unexpected();
         }
     }
 
     fn close(&mut self) {
         self.newlines();
-        if self.peek() == b')' {
-            self.position += 1;
-        } else {
+        if self.peek() != b')' {
             self.unexpected();
         }
+        self.skip();
     }
 
     // Refusals.
 
     fn deeper(&mut self) {
         if self.depth == DEEPEST {
-            self.refuse(b"nesting", b"too deep; nothing was run");
+            self.refuse(SH, const { ZStr::new(c"nesting this deep") }, NOT_SUPPORTED);
         }
         self.depth += 1;
     }
 
-    fn unexpected(&mut self) {
-        let token = self.token();
-        match token.first() {
-            None => self.refuse(b"end of script", UNEXPECTED),
-            Some(b'\n') => self.refuse(b"newline", UNEXPECTED),
-            Some(b'<' | b'>') => self.refuse(token, NOT_SUPPORTED),
-            Some(b'&' | b'|') if token.len() == 1 => self.refuse(token, NOT_SUPPORTED),
-            _ => self.refuse(token, UNEXPECTED),
-        }
+    fn unexpected(&mut self) -> ! {
+        let character = self.peek();
+        let single = self.peek_next() != character && matches!(character, b'&' | b'|' | b'<' | b'>');
+        self.refuse_here(if single { NOT_SUPPORTED } else { UNEXPECTED })
     }
 
-    /// Says, the first time, what is refused and why.
-    fn refuse(&mut self, what: &[u8], why: &[u8]) {
-        if !self.refused {
-            report::refuse(b"sh", what.get(..LONGEST).unwrap_or(what), why);
-        }
-        self.give_up();
+    /// Refuses the word that begins at `start`.
+    fn refuse_from(&mut self, start: ZStr<'a>) -> ! {
+        self.at = start;
+        self.refuse_here(NOT_SUPPORTED)
     }
 
-    /// Ends the reading: from here on the text is at its end.
-    fn give_up(&mut self) {
-        self.refused = true;
-        self.position = self.text.len();
+    /// Refuses what stands here.
+    fn refuse_here(&mut self, why: ZStr) -> ! {
+        let start = self.memory.length();
+        loop {
+            self.take();
+            if ends_word(self.peek()) || self.memory.length() > start + LONGEST {
+                break;
+            }
+        }
+        self.memory.push(0);
+        let what = self.memory.string(start);
+        let end = what.is_empty() || what.first() == b'\n';
+        self.refuse(SH, if end { const { ZStr::new(c"end of line") } } else { what }, why)
+    }
+
+    /// Says what is refused and why, and ends the process.
+    pub(crate) fn refuse(&self, who: ZStr, what: ZStr, why: ZStr) -> ! {
+        report::line(who, what, report::COLON, why, if self.run { report::NEWLINE } else { NOTHING_RUN });
+        sys::exit(2)
     }
 }
 
 /// Whether an unquoted `character` ends a word.
 fn ends_word(character: u8) -> bool {
     matches!(character, 0 | b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
+}
+
+/// The index in `table`, whose words each have a blank behind them, of the one that `text` begins with;
+/// the number of words if it is none of them.
+pub(crate) fn index(table: ZStr, text: ZStr) -> usize {
+    let mut index = 0;
+    let mut at = text;
+    let mut same = true;
+    for byte in table {
+        if byte == b' ' {
+            if same && ends_word(at.first()) {
+                break;
+            }
+            index += 1;
+            at = text;
+            same = true;
+        } else {
+            same &= at.first() == byte;
+            at = at.rest();
+        }
+    }
+    index
 }

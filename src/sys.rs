@@ -6,7 +6,8 @@
 #![allow(unsafe_code)]
 
 use crate::arch::{self, nr};
-use core::marker::PhantomData;
+use crate::memory::ZStr;
+use core::cell::Cell;
 use core::num::NonZeroU16;
 
 /// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
@@ -30,6 +31,8 @@ impl Errno {
     /// File exists.
     pub const EEXIST: Errno = Errno::new(17);
 
+    /// Not a directory.
+    pub const ENOTDIR: Errno = Errno::new(20);
     /// Invalid argument.
     pub const EINVAL: Errno = Errno::new(22);
     /// File name too long.
@@ -61,58 +64,8 @@ impl Errno {
     }
 }
 
-/// Bytes that end with a NUL and hold no other: what the kernel takes as a string.
-#[derive(Clone, Copy)]
-pub struct ZStr<'a>(&'a [u8]);
-
-impl<'a> ZStr<'a> {
-    /// The current directory.
-    pub const DOT: ZStr<'static> = ZStr(b".\0");
-
-    /// Cuts the string up to the first NUL off `bytes`; returns it and what follows. None if there is no NUL.
-    pub fn cut(bytes: &'a [u8]) -> Option<(ZStr<'a>, &'a [u8])> {
-        let mut length = 0;
-        while *bytes.get(length)? != 0 {
-            length += 1;
-        }
-        let (string, rest) = bytes.split_at_checked(length + 1)?;
-        Some((ZStr(string), rest))
-    }
-
-    /// Writes `parts`, one after the other, and a NUL to the start of `memory`. None if they do not fit.
-    pub fn join(memory: &'a mut [u8], parts: [&[u8]; 3]) -> Option<ZStr<'a>> {
-        let mut length = 0;
-        for part in parts {
-            for &byte in part {
-                *memory.get_mut(length)? = byte;
-                length += 1;
-            }
-        }
-        *memory.get_mut(length)? = 0;
-        memory.get(..length + 1).map(ZStr)
-    }
-
-    /// The bytes before the NUL.
-    pub fn bytes(self) -> &'a [u8] {
-        self.0.split_last().map_or(self.0, |(_, bytes)| bytes)
-    }
-
-    /// The bytes and the NUL.
-    pub fn bytes_with_nul(self) -> &'a [u8] {
-        self.0
-    }
-
-    fn address(self) -> usize {
-        self.0.as_ptr() as usize
-    }
-}
-
-/// A directory to look names up from: an open one, or [`CWD`].
-#[derive(Clone, Copy)]
-pub struct Dir(usize);
-
-/// The current directory: `AT_FDCWD`, `include/uapi/linux/fcntl.h`.
-pub const CWD: Dir = Dir(-100_isize as usize);
+/// Names are looked up from the current directory: `AT_FDCWD`, `include/uapi/linux/fcntl.h`.
+const CWD: usize = -100_isize as usize;
 
 /// Standard output.
 pub const STDOUT: usize = 1;
@@ -133,66 +86,43 @@ pub fn getpid() -> usize {
 /// Makes `link` a symbolic link that holds `target`, in one step; an existing `link` is `EEXIST`. symlinkat(2).
 pub fn symlink(target: ZStr, link: ZStr) -> Result<(), Errno> {
     // SAFETY: both are NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::SYMLINKAT, target.address(), CWD.0, link.address()) })
+    Errno::unit(unsafe { arch::syscall3(nr::SYMLINKAT, target.address(), CWD, link.address()) })
 }
 
 /// Renames `from` to `to`, which it replaces, in one step. renameat2(2) without flags.
 pub fn rename(from: ZStr, to: ZStr) -> Result<(), Errno> {
     // SAFETY: both are NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall6(nr::RENAMEAT2, [CWD.0, from.address(), CWD.0, to.address(), 0, 0]) })
+    Errno::unit(unsafe { arch::syscall6(nr::RENAMEAT2, [CWD, from.address(), CWD, to.address(), 0, 0]) })
 }
 
 /// Removes a name that is not a directory's. unlinkat(2) without flags.
 pub fn unlink(path: ZStr) -> Result<(), Errno> {
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::UNLINKAT, CWD.0, path.address(), 0) })
+    Errno::unit(unsafe { arch::syscall3(nr::UNLINKAT, CWD, path.address(), 0) })
 }
 
 /// Makes a directory of mode 0777, less the umask. mkdirat(2).
 pub fn mkdir(path: ZStr) -> Result<(), Errno> {
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::MKDIRAT, CWD.0, path.address(), 0o777) })
+    Errno::unit(unsafe { arch::syscall3(nr::MKDIRAT, CWD, path.address(), 0o777) })
 }
 
 /// Sets the permission bits of `path`; a symbolic link is followed. fchmodat(2).
 pub fn chmod(path: ZStr, mode: u16) -> Result<(), Errno> {
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, CWD.0, path.address(), mode.into()) })
+    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, CWD, path.address(), mode.into()) })
 }
 
-/// What statx(2) says of a file: the head of `struct statx`, `include/uapi/linux/stat.h`; the same on all machines.
-#[repr(C)]
-pub struct Status {
-    before: [u32; 7],
-    /// File type and permission bits, as in inode(7).
-    pub mode: u16,
-    between: [u16; 5],
-    /// Bytes.
-    pub size: u64,
-    after: [u64; 26],
-}
+/// What a file is: the type in a mode, as in inode(7).
+pub const DIRECTORY: u16 = 0o040000;
+/// See [`DIRECTORY`].
+pub const REGULAR: u16 = 0o100000;
+/// See [`DIRECTORY`].
+pub const SYMLINK: u16 = 0o120000;
 
-const _: () = assert!(size_of::<Status>() == 256);
-const _: () = assert!(core::mem::offset_of!(Status, mode) == 28);
-const _: () = assert!(core::mem::offset_of!(Status, size) == 40);
-
-impl Status {
-    const TYPE: u16 = 0o170000;
-
-    /// It is a directory.
-    pub fn is_directory(&self) -> bool {
-        self.mode & Self::TYPE == 0o040000
-    }
-
-    /// It is a regular file.
-    pub fn is_regular(&self) -> bool {
-        self.mode & Self::TYPE == 0o100000
-    }
-
-    /// It is a symbolic link.
-    pub fn is_symlink(&self) -> bool {
-        self.mode & Self::TYPE == 0o120000
-    }
+/// Whether `mode` is that of a file of type `kind`.
+pub fn is(mode: u16, kind: u16) -> bool {
+    mode & 0o170000 == kind
 }
 
 /// Whether a symbolic link at the end of a path is looked through. `AT_SYMLINK_NOFOLLOW`, `include/uapi/linux/fcntl.h`.
@@ -204,22 +134,36 @@ pub enum Follow {
     No = 0x100,
 }
 
-/// Type, permission bits and size of `path`, looked up from `dir`. statx(2).
-pub fn status(dir: Dir, path: ZStr, follow: Follow) -> Result<Status, Errno> {
-    const STATX_TYPE_MODE_SIZE: usize = 0x1 | 0x2 | 0x200;
-    let mut status = core::mem::MaybeUninit::<Status>::uninit();
-    let args = [dir.0, path.address(), follow as usize, STATX_TYPE_MODE_SIZE, status.as_mut_ptr() as usize, 0];
-    // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Status` has.
-    Errno::unit(unsafe { arch::syscall6(nr::STATX, args) })?;
-    // SAFETY: on success the kernel has written all of it; every bit pattern is a value of its integers.
-    Ok(unsafe { status.assume_init() })
+/// `struct statx`, `include/uapi/linux/stat.h`; the same on all machines, unlike `struct stat`.
+#[repr(C)]
+struct Statx {
+    before: [u32; 7],
+    mode: u16,
+    between: [u16; 5],
+    after: [u64; 27],
 }
 
-/// Opens a directory for reading its names. openat(2) with `O_DIRECTORY` and `O_CLOEXEC`; [`Open::dir`] is for lookups.
+const _: () = assert!(size_of::<Statx>() == 256);
+const _: () = assert!(core::mem::offset_of!(Statx, mode) == 28);
+
+/// Type and permission bits of `path`; 0, which is no file's, if it can't be looked up. statx(2).
+pub fn mode(path: ZStr, follow: Follow) -> u16 {
+    const STATX_TYPE_AND_MODE: usize = 0x1 | 0x2;
+    let mut statx = core::mem::MaybeUninit::<Statx>::uninit();
+    let args = [CWD, path.address(), follow as usize, STATX_TYPE_AND_MODE, statx.as_mut_ptr() as usize, 0];
+    // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Statx` has.
+    match unsafe { arch::syscall6(nr::STATX, args) } {
+        // SAFETY: on success the kernel has written all of it.
+        0 => unsafe { statx.assume_init_ref() }.mode,
+        _ => 0,
+    }
+}
+
+/// Opens a directory for reading its names. openat(2) with `O_DIRECTORY` and `O_CLOEXEC`.
 pub fn open_directory(path: ZStr) -> Result<Open, Errno> {
     const O_CLOEXEC: usize = 0o2000000;
     // SAFETY: the path is NUL-terminated (ZStr).
-    let fd = unsafe { arch::syscall3(nr::OPENAT, CWD.0, path.address(), O_CLOEXEC | arch::O_DIRECTORY) };
+    let fd = unsafe { arch::syscall3(nr::OPENAT, CWD, path.address(), O_CLOEXEC | arch::O_DIRECTORY) };
     Errno::value(fd).map(Open)
 }
 
@@ -227,58 +171,11 @@ pub fn open_directory(path: ZStr) -> Result<Open, Errno> {
 pub struct Open(usize);
 
 impl Open {
-    /// To look names up from it.
-    pub fn dir(&self) -> Dir {
-        Dir(self.0)
-    }
-
-    /// Reads all entries into `buffer`, for [`Names`]; returns the bytes written. getdents64(2), until there are
-    /// no more; `ENOMEM` if they do not fit.
-    pub fn read_all(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let mut length = 0;
-        loop {
-            let free = buffer.get_mut(length..).unwrap_or_default();
-            // SAFETY: the kernel writes at most the length of the slice.
-            let read = unsafe { arch::syscall3(nr::GETDENTS64, self.0, free.as_mut_ptr() as usize, free.len()) };
-            match Errno::value(read) {
-                Ok(0) => return Ok(length),
-                Ok(read) => length += read,
-                Err(Errno::EINVAL) => return Err(Errno::ENOMEM), // what is left is too small for an entry
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-/// The names in what [`Open::read_all`] has read: `struct linux_dirent64`, `include/linux/dirent.h`.
-pub struct Names<'a> {
-    entries: &'a [u8],
-    rest: &'a [u8],
-}
-
-impl<'a> Names<'a> {
-    const RECORD_LENGTH: usize = 16; // d_reclen, two bytes
-    const NAME: usize = 19; // d_name
-
-    /// Begins at the first entry.
-    pub fn new(entries: &'a [u8]) -> Self {
-        Names { entries, rest: entries }
-    }
-
-    /// Where among the entries the next name begins.
-    pub fn position(&self) -> usize {
-        self.entries.len() - self.rest.len() + Self::NAME
-    }
-}
-
-impl<'a> Iterator for Names<'a> {
-    type Item = ZStr<'a>;
-
-    fn next(&mut self) -> Option<ZStr<'a>> {
-        let &[low, high] = self.rest.get(Self::RECORD_LENGTH..)?.first_chunk()?;
-        let (entry, rest) = self.rest.split_at_checked(u16::from_ne_bytes([low, high]).into())?;
-        self.rest = rest;
-        ZStr::cut(entry.get(Self::NAME..)?).map(|(name, _)| name)
+    /// Reads the next entries into `buffer`; returns how many bytes they take, 0 at the end. getdents64(2).
+    /// `EINVAL` if not even one fits.
+    pub fn read(&self, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
+        // SAFETY: the kernel writes at most the length of the buffer, whose cells may change.
+        Errno::value(unsafe { arch::syscall3(nr::GETDENTS64, self.0, buffer.as_ptr() as usize, buffer.len()) })
     }
 }
 
@@ -290,7 +187,7 @@ impl Drop for Open {
 }
 
 /// Writes all of `bytes`, in as few calls as the kernel allows. write(2), again after `EINTR` or a short count.
-pub fn write_all(fd: usize, mut bytes: &[u8]) -> Result<(), Errno> {
+pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: the kernel reads at most the length of the slice.
         match Errno::value(unsafe { arch::syscall3(nr::WRITE, fd, bytes.as_ptr() as usize, bytes.len()) }) {
@@ -303,26 +200,14 @@ pub fn write_all(fd: usize, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A piece of a message: `struct iovec`, `include/uapi/linux/uio.h`.
-#[repr(C)]
-pub struct Piece<'a> {
-    address: *const u8,
-    length: usize,
-    bytes: PhantomData<&'a [u8]>,
-}
-
-impl<'a> From<&'a [u8]> for Piece<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Piece { address: bytes.as_ptr(), length: bytes.len(), bytes: PhantomData }
-    }
-}
-
 /// Writes the pieces to standard error with one writev(2), so that lines of several processes do not mix.
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
-pub fn message(pieces: &[Piece]) {
-    // SAFETY: each piece was made from a slice that it still borrows.
-    unsafe { arch::syscall3(nr::WRITEV, STDERR, pieces.as_ptr() as usize, pieces.len()) };
+pub fn message(pieces: [ZStr; 6]) {
+    // struct iovec, include/uapi/linux/uio.h: address, length.
+    let vector = pieces.map(|piece| [piece.address(), piece.len()]);
+    // SAFETY: each element is a string of that length, and all outlive the call.
+    unsafe { arch::syscall3(nr::WRITEV, STDERR, vector.as_ptr() as usize, vector.len()) };
 }
 
 /// Maps `length` bytes of zeroed memory; a page costs nothing until it is touched. mmap(2).
@@ -421,19 +306,11 @@ impl Iterator for Argv {
 
     fn next(&mut self) -> Option<ZStr<'static>> {
         // SAFETY: `entry` made this from the kernel's array, which ends with a null pointer, and we stop there.
-        let string = unsafe { *self.0 };
-        if string.is_null() {
-            return None;
-        }
-        let mut length = 0;
-        // SAFETY: the kernel ends every string with a NUL. Volatile, or the loop becomes a call of strlen(3).
-        while unsafe { string.add(length).read_volatile() } != 0 {
-            length += 1;
-        }
-        // SAFETY: the string was not null, so it is not the last element.
+        // The kernel ends every string with a NUL, and nothing ever writes to them.
+        let string = unsafe { ZStr::from_pointer(*self.0) }?;
+        // SAFETY: the pointer was not null, so it is not the last element.
         self.0 = unsafe { self.0.add(1) };
-        // SAFETY: the bytes were all read above, and nothing ever writes to them.
-        Some(ZStr(unsafe { core::slice::from_raw_parts(string, length + 1) }))
+        Some(string)
     }
 }
 
@@ -460,7 +337,7 @@ pub unsafe extern "C" fn entry(frame: *mut usize) -> ! {
     // SAFETY: the array follows argc.
     let argv = Argv(unsafe { frame.add(1) }.cast_const().cast());
     if let Err(error) = handle_signals() {
-        exit(crate::report::failed(b"signals", b"rt_sigaction", error));
+        exit(crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signal handlers") }, error));
     }
     exit(crate::main(argv, scratch))
 }

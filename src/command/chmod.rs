@@ -1,96 +1,72 @@
 //! `chmod [-R] MODE PATH...`, where MODE is octal or `a=rX`
 
-use super::{Args, Outcome};
-use crate::report;
-use crate::sys::{self, CWD, Errno, Follow, Names, ZStr};
-use crate::text::eq;
+use crate::memory::ZStr;
+use crate::shell::Shell;
+use crate::sys::{self, Errno, Follow};
 
-/// Bytes kept for the path while a tree is walked: what the kernel takes, PATH_MAX, and the longest name.
-const PATH: usize = 4096 + 256;
+/// In the place of a mode: readable for all, and executable for all what is a directory or executable for anyone.
+const A_RX: u16 = 0o10000;
 
-/// Sets permission bits; with `-R` of all below, where symbolic links stay as they are.
-pub fn chmod(mut args: Args, free: &mut [u8], run: bool) -> Outcome {
-    let recursive = args.options(b"R")? != 0;
-    let word = args.required()?;
-    let mut next = Some(args.required()?);
-    let mode = match octal(word.bytes()) {
-        Some(mode) => Some(mode),
-        None if eq(word.bytes(), b"a=rX") => None,
-        None => return Err(args.refuse(word)),
-    };
-    let mut change = Change { name: args.name, mode, recursive, status: 0 };
-    while let Some(path) = next {
-        if run {
-            let (memory, free) = free.split_at_mut_checked(PATH).unwrap_or_default();
-            match ZStr::join(memory, [path.bytes(), b"", b""]) {
-                Some(_) => change.walk(memory, free, Follow::Yes),
-                None => change.fail(path, Errno::ENAMETOOLONG),
-            }
+impl<'a> Shell<'a> {
+    /// Sets permission bits; with `-R` of all below, where symbolic links stay as they are.
+    pub(super) fn chmod(&mut self) -> u8 {
+        let recursive = self.options(b"R", 2, usize::MAX) != 0;
+        let word = self.operand();
+        let mode = if word.is(c"a=rX") { A_RX } else { octal(word) };
+        if mode > A_RX {
+            self.refuse_word(word);
         }
-        next = args.operand();
+        let mut status = 0;
+        while let Some(path) = self.next().filter(|_| self.run) {
+            status |= self.change(path, mode, recursive, Follow::Yes);
+        }
+        status
     }
-    Ok(change.status)
+
+    fn change(&mut self, path: ZStr<'a>, mode: u16, recursive: bool, follow: Follow) -> u8 {
+        let start = self.memory.length();
+        let mut status = 0;
+        if let Err(error) = self.change_one(path, mode, recursive, follow) {
+            status = self.failed(path, error);
+        }
+        let end = self.memory.length();
+        let mut entry = start;
+        while entry < end {
+            let (name, next) = self.memory.entry(entry);
+            let name = self.memory.string(name);
+            if !name.is_dots() {
+                let below = self.path(path, b'/', name);
+                status |= self.change(below, mode, recursive, Follow::No);
+                self.memory.truncate(end);
+            }
+            entry = next;
+        }
+        self.memory.truncate(start);
+        status
+    }
+
+    /// Changes one file; if it is a directory to go into, leaves its entries in memory.
+    fn change_one(&mut self, path: ZStr, mode: u16, recursive: bool, follow: Follow) -> Result<(), Errno> {
+        let there = sys::mode(path, follow);
+        if sys::is(there, sys::SYMLINK) {
+            return Ok(());
+        }
+        let directory = sys::is(there, sys::DIRECTORY);
+        let all = if directory || there & 0o111 != 0 { 0o555 } else { 0o444 };
+        sys::chmod(path, if mode == A_RX { all } else { mode })?;
+        if recursive && directory {
+            self.memory.read(&sys::open_directory(path)?)?;
+        }
+        Ok(())
+    }
 }
 
-fn octal(digits: &[u8]) -> Option<u16> {
-    let mut mode = 0;
-    for digit in digits {
+/// The mode that `word` is in octal, more than `A_RX` if it is none.
+fn octal(word: ZStr) -> u16 {
+    let mut mode = if word.is_empty() { u16::MAX } else { 0 };
+    for digit in word {
         let digit = digit.wrapping_sub(b'0');
-        if digit > 7 || mode > 0o777 {
-            return None;
-        }
-        mode = mode << 3 | u16::from(digit);
+        mode = if digit > 7 || mode > 0o777 { u16::MAX } else { mode << 3 | u16::from(digit) };
     }
-    if digits.is_empty() { None } else { Some(mode) }
-}
-
-struct Change<'a> {
-    name: &'a [u8],
-    /// None: readable for all, and executable for all what is a directory or executable for anyone.
-    mode: Option<u16>,
-    recursive: bool,
-    status: u8,
-}
-
-impl Change<'_> {
-    /// Changes the file whose path lies in `path`, which has room for those below it.
-    fn walk(&mut self, path: &mut [u8], free: &mut [u8], follow: Follow) {
-        let Some((this, _)) = ZStr::cut(path) else { return };
-        let length = this.bytes().len();
-        let names = match self.one(this, follow, free) {
-            Ok(names) => names,
-            Err(error) => return self.fail(this, error),
-        };
-        let (entries, free) = free.split_at_mut_checked(names).unwrap_or_default();
-        for name in Names::new(entries) {
-            if matches!(name.bytes(), b"." | b"..") {
-                continue;
-            }
-            match ZStr::join(path.get_mut(length..).unwrap_or_default(), [b"/", name.bytes(), b""]) {
-                Some(_) => self.walk(path, free, Follow::No),
-                None => self.fail(name, Errno::ENAMETOOLONG),
-            }
-        }
-        if let Some(end) = path.get_mut(length) {
-            *end = 0;
-        }
-    }
-
-    /// Changes one file. Returns how many bytes of entries it has read, if it is a directory to go into.
-    fn one(&self, path: ZStr, follow: Follow, free: &mut [u8]) -> Result<usize, Errno> {
-        let status = sys::status(CWD, path, follow)?;
-        if status.is_symlink() {
-            return Ok(0);
-        }
-        let anyone = if status.is_directory() || status.mode & 0o111 != 0 { 0o555 } else { 0o444 };
-        sys::chmod(path, self.mode.unwrap_or(anyone))?;
-        if !(self.recursive && status.is_directory()) {
-            return Ok(0);
-        }
-        sys::open_directory(path)?.read_all(free)
-    }
-
-    fn fail(&mut self, path: ZStr, error: Errno) {
-        self.status = report::failed(self.name, path.bytes(), error);
-    }
+    mode
 }

@@ -1,37 +1,40 @@
 //! `mkdir [-p] DIRECTORY...`
 
-use super::{Args, Outcome};
-use crate::report;
-use crate::sys::{self, CWD, Errno, Follow, ZStr};
+use crate::memory::ZStr;
+use crate::shell::Shell;
+use crate::sys::{self, Follow};
 
-/// Makes directories; with `-p` also those above them, and one that is there is no error.
-pub fn mkdir(mut args: Args, free: &mut [u8], run: bool) -> Outcome {
-    let parents = args.options(b"p")? != 0;
-    let mut next = Some(args.required()?);
-    let mut status = 0;
-    while let Some(path) = next {
-        if run {
-            status |= make(args.name, path, parents, free);
+impl Shell<'_> {
+    /// Makes directories; with `-p` also those above them, and one that is there is no error.
+    pub(super) fn mkdir(&mut self) -> u8 {
+        let parents = self.options(b"p", 1, usize::MAX) != 0;
+        let mut status = 0;
+        while let Some(path) = self.next().filter(|_| self.run) {
+            status |= self.make(path, parents);
         }
-        next = args.operand();
+        status
     }
-    Ok(status)
-}
 
-fn make(name: &[u8], path: ZStr, parents: bool, free: &mut [u8]) -> u8 {
-    for (index, &byte) in path.bytes_with_nul().iter().enumerate() {
-        if byte == 0 || parents && byte == b'/' && index > 0 {
-            let prefix = path.bytes().get(..index).unwrap_or_default();
-            let Some(prefix) = ZStr::join(free, [prefix, b"", b""]) else {
-                return report::failed(name, prefix, Errno::ENOMEM);
-            };
-            if let Err(error) = sys::mkdir(prefix) {
-                let there = sys::status(CWD, prefix, Follow::Yes).is_ok_and(|status| status.is_directory());
-                if !(parents && there) {
-                    return report::failed(name, prefix.bytes(), error);
+    fn make(&mut self, mut path: ZStr, parents: bool) -> u8 {
+        let start = self.memory.length();
+        loop {
+            let byte = path.first();
+            let end = self.memory.length();
+            if byte == 0 || parents && byte == b'/' && end > start {
+                self.memory.push(0);
+                self.memory.truncate(end);
+                let prefix = self.memory.string(start);
+                if let Err(error) = sys::mkdir(prefix)
+                    && !(parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY))
+                {
+                    return self.failed(prefix, error);
+                }
+                if byte == 0 {
+                    return 0;
                 }
             }
+            self.memory.push(byte);
+            path = path.rest();
         }
     }
-    0
 }

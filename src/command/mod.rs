@@ -1,203 +1,219 @@
-//! The commands. Each first looks at its words and refuses what it does not know; it goes on only if it is to run.
+//! The commands. Each is first called to check its words, and refuses what it does not know; then to run.
 
-pub mod chmod;
-pub mod echo;
-pub mod ln;
-pub mod ls;
-pub mod mkdir;
-pub mod sleep;
-pub mod test;
+mod chmod;
+mod echo;
+mod ln;
+mod ls;
+mod mkdir;
+mod sleep;
+mod test;
 
-use crate::report::{self, NOT_SUPPORTED, Refused, UNEXPECTED};
-use crate::sys::{self, ZStr};
-use crate::text::{after, eq, find};
+use crate::memory::ZStr;
+use crate::report::{self, NEWLINE, NOT_SUPPORTED, UNEXPECTED};
+use crate::shell::{SH, Shell, index};
+use crate::sys::{self, Errno};
 
-/// A command's exit status, or that it was refused.
-pub type Outcome = Result<u8, Refused>;
-
-/// The commands there are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Command {
-    True,
-    False,
-    Exit,
-    Echo,
-    Test,
-    Ln,
-    Mkdir,
-    Ls,
-    Sleep,
-    Chmod,
-}
-
-impl Command {
-    /// The command of that name, which may have `/bin/` or `/usr/bin/` before it.
-    pub fn named(name: &[u8]) -> Option<Command> {
-        use Command::*;
-        const NAMES: &[u8] = b": true false exit echo [ test ln mkdir ls sleep chmod ";
-        const COMMANDS: [Command; 12] = [True, True, False, Exit, Echo, Test, Test, Ln, Mkdir, Ls, Sleep, Chmod];
-        COMMANDS.get(find(NAMES, base(name))?).copied()
-    }
-}
+/// What can stand where a command does, each with a blank behind it; the index is its name below. Those behind
+/// `exec` a shell has and this language has not: taken for unknown commands, the script would go on without them.
+const COMMANDS: ZStr = ZStr::new(
+    c": true false exit echo [ test ln mkdir ls sleep chmod exec \
+} case esac for . break cd continue eval export read readonly return set shift trap umask unset wait ",
+);
+const COLON: usize = 0;
+const TRUE: usize = 1;
+const FALSE: usize = 2;
+const EXIT: usize = 3;
+const ECHO: usize = 4;
+const BRACKET: usize = 5;
+const TEST: usize = 6;
+const LN: usize = 7;
+const MKDIR: usize = 8;
+const LS: usize = 9;
+const SLEEP: usize = 10;
+const CHMOD: usize = 11;
+const EXEC: usize = 12;
+const UNKNOWN: usize = 32;
 
 /// `name` without `/bin/` or `/usr/bin/` before it.
-pub fn base(name: &[u8]) -> &[u8] {
-    after(after(name, b"/usr").unwrap_or(name), b"/bin/").unwrap_or(name)
+pub fn base(name: ZStr) -> ZStr {
+    name.after(c"/usr").unwrap_or(name).after(c"/bin/").unwrap_or(name)
 }
 
-/// What commands leave behind for those after them.
-#[derive(Default)]
-pub struct State {
-    /// Exit status of the last command.
-    pub status: u8,
-    /// `exit` has run: nothing else does.
-    pub exited: bool,
-    /// A link has been made: whoever follows it will look into this process.
-    pub linked: bool,
+/// Whether there is a command of that name.
+pub fn is_known(name: ZStr) -> bool {
+    index(COMMANDS, base(name)) <= EXEC
 }
 
-/// Runs `command`, or only checks it if `run` is false. `words` are its name and arguments, a NUL behind each;
-/// `free` is memory to use. Returns how many bytes of output it has left at the start of `free`.
-pub fn run(
-    command: Option<Command>,
-    words: &mut [u8],
-    free: &mut [u8],
-    run: bool,
-    state: &mut State,
-) -> Result<usize, Refused> {
-    use Command::*;
-    let Some(end) = words.iter().position(|&byte| byte == 0) else { return Ok(0) };
-    let (name, rest) = words.split_at_mut_checked(end + 1).unwrap_or_default();
-    let name = name.get(..end).unwrap_or_default();
-    let args = Args { name, rest, operands_only: false };
-    let mut output = 0;
-    let status = match command {
-        None => {
-            if run {
-                report::line(b"sh", name, b": ", b"not found");
+/// The command at hand.
+pub struct Words<'a> {
+    /// Its name, as it was called.
+    name: ZStr<'a>,
+    /// Where the next of its words lies in memory.
+    next: usize,
+    /// How many there still are.
+    left: usize,
+}
+
+impl Words<'_> {
+    /// None yet.
+    pub fn new() -> Self {
+        Words { name: ZStr::EMPTY, next: 0, left: 0 }
+    }
+}
+
+impl<'a> Shell<'a> {
+    /// Runs the command that is `count` words in memory from `start`, or only checks it. With `capture`, what it
+    /// prints stays in memory; returns where that begins.
+    pub(crate) fn call(&mut self, start: usize, count: usize, capture: bool) -> usize {
+        self.words.next = start;
+        self.words.left = count;
+        let mut output = self.memory.length();
+        let mut exec = false;
+        let mut status = 0;
+        while let Some(name) = self.next() {
+            self.words.name = name;
+            let command = index(COMMANDS, base(name));
+            if command == EXEC {
+                exec = !capture;
+                continue;
             }
-            127
+            if capture && command != LS {
+                self.refuse(const { ZStr::new(c"$(") }, name, NOT_SUPPORTED);
+            }
+            status = match command {
+                COLON | TRUE => 0,
+                FALSE => 1,
+                EXIT => self.exit(),
+                ECHO => self.echo(),
+                BRACKET | TEST => self.test(command == BRACKET),
+                LN => self.ln(),
+                MKDIR => self.mkdir(),
+                LS => self.ls(capture, &mut output),
+                SLEEP => self.sleep(),
+                CHMOD => self.chmod(),
+                UNKNOWN if !name.has(b'=') => {
+                    if self.run {
+                        report::line(SH, name, report::COLON, const { ZStr::new(c"not found") }, NEWLINE);
+                    }
+                    127
+                }
+                _ => self.refuse(SH, name, NOT_SUPPORTED),
+            };
+            break;
         }
-        Some(True) => 0,
-        Some(False) => 1,
-        Some(Exit) => exit(args, run, state)?,
-        Some(Echo) => echo::echo(name, rest, run)?,
-        Some(Test) => test::test(args, run)?,
-        Some(Ln) => ln::ln(args, free, run, state)?,
-        Some(Mkdir) => mkdir::mkdir(args, free, run)?,
-        Some(Ls) => ls::ls(args, free, run, &mut output)?,
-        Some(Sleep) => sleep::sleep(args, run, state.linked)?,
-        Some(Chmod) => chmod::chmod(args, free, run)?,
-    };
-    if run {
-        state.status = status;
+        if self.run {
+            self.status = status;
+            self.exited |= exec && count > 1;
+            self.run = !self.exited;
+        }
+        output
     }
-    Ok(output)
-}
 
-/// `exit [N]`: what follows does not run.
-fn exit(mut args: Args, run: bool, state: &mut State) -> Outcome {
-    let status = match args.word() {
-        None => state.status,
-        Some(word) => match number(word.bytes()) {
-            Some(number) => number as u8, // as any shell: the low eight bits
-            None => return Err(args.refuse(word)),
-        },
-    };
-    args.end()?;
-    state.exited |= run;
-    Ok(status)
-}
+    /// `exit [N]`: what follows does not run.
+    fn exit(&mut self) -> u8 {
+        let mut status = self.status;
+        if let Some(word) = self.next() {
+            status = match number(word) {
+                Some(number) if self.words.left == 0 => number as u8, // as in any shell: the low eight bits
+                _ => self.refuse_word(word),
+            };
+        }
+        self.exited |= self.run;
+        status
+    }
 
-/// Writes `output` to standard output. Returns the exit status of the command called `name`.
-pub fn print(name: &[u8], output: &[u8]) -> u8 {
-    match sys::write_all(sys::STDOUT, output) {
-        Ok(()) => 0,
-        Err(error) => report::failed(name, b"standard output", error),
+    /// The next word, whatever it is.
+    fn next(&mut self) -> Option<ZStr<'a>> {
+        self.words.left = self.words.left.checked_sub(1)?;
+        let word = self.memory.string(self.words.next);
+        self.words.next += word.len() + 1;
+        Some(word)
+    }
+
+    /// The next word; empty if there is none.
+    fn operand(&mut self) -> ZStr<'a> {
+        self.next().unwrap_or(ZStr::EMPTY)
+    }
+
+    /// Takes the options from among the words, wherever they stand, and leaves the operands, of which there must
+    /// be `least` to `most`. Returns the options as bits in the order of `allowed`.
+    fn options(&mut self, allowed: &[u8], least: usize, most: usize) -> u8 {
+        let start = self.memory.length();
+        let mut options = 0;
+        let mut count = 0;
+        let mut only_operands = false;
+        while let Some(word) = self.next() {
+            if only_operands || word.first() != b'-' || word.rest().is_empty() {
+                if count == most {
+                    self.refuse(self.words.name, word, UNEXPECTED);
+                }
+                count += 1;
+                self.memory.extend(word);
+                self.memory.push(0);
+                continue;
+            }
+            only_operands = word.is(c"--");
+            for letter in word.rest() {
+                match allowed.iter().position(|known| *known == letter) {
+                    Some(index) => options |= 1 << index,
+                    None if only_operands => {}
+                    None => self.refuse_word(word),
+                }
+            }
+        }
+        if count < least {
+            self.refuse(self.words.name, const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") });
+        }
+        self.words.next = start;
+        self.words.left = count;
+        options
+    }
+
+    /// The command does not have `word`.
+    fn refuse_word(&self, word: ZStr) -> ! {
+        self.refuse(self.words.name, word, NOT_SUPPORTED)
+    }
+
+    /// The command failed on `what`; returns its exit status.
+    fn failed(&self, what: ZStr, error: Errno) -> u8 {
+        report::failed(self.words.name, what, error)
+    }
+
+    /// Writes what is in memory from `place` to standard output; returns the exit status.
+    fn print(&self, place: usize) -> u8 {
+        match sys::write_all(sys::STDOUT, self.memory.used(place)) {
+            Ok(()) => 0,
+            Err(error) => self.failed(const { ZStr::new(c"standard output") }, error),
+        }
+    }
+
+    /// Puts `head`, `separator` unless it is 0, and `tail` together to a path, without slashes at its end.
+    fn path(&mut self, head: ZStr, separator: u8, tail: ZStr) -> ZStr<'a> {
+        let start = self.memory.length();
+        self.memory.extend(head);
+        if separator != 0 {
+            self.memory.push(separator);
+        }
+        self.memory.extend(tail);
+        let mut end = self.memory.length();
+        while end > start + 1 && self.memory.byte(end - 1) == b'/' {
+            end -= 1;
+        }
+        self.memory.truncate(end);
+        self.memory.push(0);
+        self.memory.string(start)
     }
 }
 
-/// A decimal number; one that is too large is as large as there is.
-pub fn number(digits: &[u8]) -> Option<u64> {
-    let mut number: u64 = 0;
-    for digit in digits {
+/// The number that `word` is in decimal.
+fn number(word: ZStr) -> Option<i64> {
+    let mut number: i64 = 0;
+    for digit in word {
         let digit = digit.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        number = number.saturating_mul(10).saturating_add(digit.into());
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
     }
-    if digits.is_empty() { None } else { Some(number) }
-}
-
-/// The words behind a command's name.
-#[derive(Clone, Copy)]
-pub struct Args<'a> {
-    /// The command's name, as it was called.
-    pub name: &'a [u8],
-    rest: &'a [u8],
-    /// `--` has passed: what follows are operands.
-    operands_only: bool,
-}
-
-impl<'a> Args<'a> {
-    /// The next word, whatever it is.
-    pub fn word(&mut self) -> Option<ZStr<'a>> {
-        let (word, rest) = ZStr::cut(self.rest)?;
-        self.rest = rest;
-        Some(word)
-    }
-
-    /// The options among the words, wherever they stand, as bits in the order of `allowed`.
-    pub fn options(mut self, allowed: &[u8]) -> Result<u8, Refused> {
-        let mut options = 0;
-        while let Some(word) = self.word() {
-            let Some(letters) = option(word) else { continue };
-            if eq(letters, b"-") {
-                break;
-            }
-            for letter in letters {
-                match allowed.iter().position(|known| known == letter) {
-                    Some(index) => options |= 1 << index,
-                    None => return Err(self.refuse(word)),
-                }
-            }
-        }
-        Ok(options)
-    }
-
-    /// The next word that is not an option.
-    pub fn operand(&mut self) -> Option<ZStr<'a>> {
-        loop {
-            let word = self.word()?;
-            match option(word) {
-                Some(letters) if !self.operands_only => self.operands_only = eq(letters, b"-"),
-                _ => return Some(word),
-            }
-        }
-    }
-
-    /// The next operand, which must be there.
-    pub fn required(&mut self) -> Result<ZStr<'a>, Refused> {
-        self.operand().ok_or_else(|| report::refuse(self.name, b"missing operand", b"nothing was run"))
-    }
-
-    /// No operand must be left.
-    pub fn end(&mut self) -> Result<(), Refused> {
-        match self.operand() {
-            None => Ok(()),
-            Some(word) => Err(report::refuse(self.name, word.bytes(), UNEXPECTED)),
-        }
-    }
-
-    /// Says that this command does not have `word`.
-    pub fn refuse(&self, word: ZStr) -> Refused {
-        report::refuse(self.name, word.bytes(), NOT_SUPPORTED)
-    }
-}
-
-/// The letters of an option; `-` for the `--` that ends them.
-fn option(word: ZStr<'_>) -> Option<&[u8]> {
-    after(word.bytes(), b"-").filter(|letters| !letters.is_empty())
+    if word.is_empty() { None } else { Some(number) }
 }

@@ -1,61 +1,62 @@
 //! `test EXPRESSION`, `[ EXPRESSION ]`
 
-use super::{Args, Outcome};
-use crate::report::{self, NOT_CLOSED, NOT_SUPPORTED, Refused};
-use crate::sys::{self, CWD, Follow};
-use crate::text::eq;
+use crate::memory::ZStr;
+use crate::report::NOT_CLOSED;
+use crate::shell::Shell;
+use crate::sys::{self, Follow};
 
-/// True (0) or false (1).
-pub fn test(args: Args, run: bool) -> Outcome {
-    let mut words = args;
-    let mut count = 0;
-    let mut last = None;
-    while let Some(word) = words.word() {
-        last = Some(word);
-        count += 1;
-    }
-    if eq(args.name, b"[") {
-        if !last.is_some_and(|word| eq(word.bytes(), b"]")) {
-            return Err(report::refuse(args.name, args.name, NOT_CLOSED));
+impl Shell<'_> {
+    /// True (0) or false (1): nothing, STRING, `-d PATH` and its like, or `!` and one of these.
+    pub(super) fn test(&mut self, bracket: bool) -> u8 {
+        let close = usize::from(bracket);
+        if self.words.left < close {
+            self.refuse_open();
         }
-        count -= 1;
-    }
-    Ok(u8::from(!holds(args, count, run)?))
-}
-
-/// Whether the next `count` words hold: `[]`, `[STRING]`, `[! ...]`, `[-d PATH]` and its like.
-fn holds(mut args: Args, mut count: usize, run: bool) -> Result<bool, Refused> {
-    let mut negate = false;
-    loop {
-        let Some(word) = args.word().filter(|_| count > 0) else { return Ok(negate) };
-        if count == 1 {
-            return Ok(word.bytes().is_empty() == negate);
-        }
-        count -= 1;
-        if eq(word.bytes(), b"!") {
-            negate = !negate;
-            continue;
-        }
-        let operand = args.word().filter(|_| count == 1);
-        let (Some(operand), [b'-', letter @ (b'd' | b'e' | b'f' | b'L' | b'n' | b'z')]) = (operand, word.bytes())
-        else {
-            return Err(report::refuse(args.name, b"expression", NOT_SUPPORTED));
-        };
-        let empty = operand.bytes().is_empty();
-        let holds = match letter {
-            b'n' => !empty,
-            b'z' => empty,
-            _ if !run => false,
-            letter => {
-                let follow = if *letter == b'L' { Follow::No } else { Follow::Yes };
-                sys::status(CWD, operand, follow).is_ok_and(|status| match letter {
-                    b'd' => status.is_directory(),
-                    b'f' => status.is_regular(),
-                    b'L' => status.is_symlink(),
-                    _ => true,
-                })
+        self.words.left -= close;
+        let mut negate = false;
+        let mut word;
+        loop {
+            word = self.operand();
+            if self.words.left == 0 || !word.is(c"!") {
+                break;
             }
+            negate = !negate;
+        }
+        let holds = match self.words.left {
+            0 => !word.is_empty(),
+            1 => self.unary(word),
+            _ => self.refuse_word(word),
         };
-        return Ok(holds != negate);
+        self.words.left = close;
+        if bracket && !self.operand().is(c"]") {
+            self.refuse_open();
+        }
+        u8::from(holds == negate)
+    }
+
+    fn unary(&mut self, operator: ZStr) -> bool {
+        let operand = self.operand();
+        let letter = operator.rest().first();
+        if operator.first() != b'-' || !operator.rest().rest().is_empty() {
+            self.refuse_word(operator);
+        }
+        let kind = match letter {
+            b'n' => return !operand.is_empty(),
+            b'z' => return operand.is_empty(),
+            b'e' => 0,
+            b'd' => sys::DIRECTORY,
+            b'f' => sys::REGULAR,
+            b'L' => sys::SYMLINK,
+            _ => self.refuse_word(operator),
+        };
+        if !self.run {
+            return false;
+        }
+        let mode = sys::mode(operand, if kind == sys::SYMLINK { Follow::No } else { Follow::Yes });
+        mode != 0 && (kind == 0 || sys::is(mode, kind))
+    }
+
+    fn refuse_open(&self) -> ! {
+        self.refuse(self.words.name, self.words.name, NOT_CLOSED)
     }
 }
