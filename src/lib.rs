@@ -30,26 +30,38 @@ use memory::{Memory, ZStr};
 use shell::Shell;
 
 /// What the image does without arguments: KServe's default, where there is a place for the link.
-const DEFAULT: ZStr = ZStr::new(c"[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity");
+const DEFAULT: &[u8] = b"sh\0-c\0[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity\0";
 
 /// Does what the arguments say; returns the exit status. `scratch` is the first memory to use.
 ///
 /// The first argument is the name that the program was called by. If that is a command's (a link to the
-/// program), it is the command; if not, the command follows. `sh` takes `-c` and a script.
+/// program), it is the command; if not, the command follows.
 pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: &'a mut [u8]) -> u8 {
-    let mut shell = Shell::new(Memory::new(scratch));
+    let mut memory = Memory::new(scratch);
+    // More than KServe's commands to link and wait, or the output of a command in a word, may need more.
+    let length: usize = arguments.clone().map(|argument| argument.len() + 200 * usize::from(argument.has(b'('))).sum();
+    if length > 160 {
+        memory.map();
+    }
+
     let mut words = arguments.clone();
-    let mut name = arguments.next();
-    if !name.is_some_and(|name| command::base(name).is(c"sh") || command::is_known(name)) {
-        words = arguments.clone();
-        name = arguments.next();
+    if !arguments.next().is_some_and(command::is_known) {
+        words = arguments;
     }
-    let Some(name) = name else { return shell.script(DEFAULT) };
-    if !command::base(name).is(c"sh") {
-        return shell.command_of(words);
+    for word in words {
+        memory.extend(word);
+        memory.push(0);
     }
-    match (arguments.next(), arguments.next()) {
-        (Some(option), Some(script)) if option.is(c"-c") => shell.script(script),
-        _ => shell.refuse(name, const { ZStr::new(c"other than -c SCRIPT") }, report::NOT_SUPPORTED),
+    if memory.length() == 0 {
+        for &byte in DEFAULT {
+            memory.push(byte);
+        }
     }
+
+    let words = memory.words(0);
+    let mut shell = Shell::new(memory);
+    shell.call(words, false);
+    shell.run = true;
+    shell.call(words, false);
+    shell.status
 }

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::report;
-use crate::sys::{self, Errno, Open};
+use crate::sys::{self, Errno};
 use core::cell::Cell;
 use core::ffi::CStr;
 use core::marker::PhantomData;
@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 /// Invariant: from the pointer on, within one allocation that lives for `'a`, there is a byte that is NUL and
 /// stays so. Bytes before it may change ([`Memory`] is reused); then the string does.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct ZStr<'a>(NonNull<u8>, PhantomData<&'a u8>);
 
 impl<'a> ZStr<'a> {
@@ -137,33 +138,86 @@ impl Iterator for ZStr<'_> {
     }
 }
 
-/// Memory that is filled from the start, like a stack: a little of the process's own at first, one large mapping
-/// when that is too small.
+/// Strings that lie one behind the other.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    /// Invariant: a [`ZStr`], unless it is `end` or beyond.
+    next: *const u8,
+    end: *const u8,
+    memory: PhantomData<&'a u8>,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = ZStr<'a>;
+
+    fn next(&mut self) -> Option<ZStr<'a>> {
+        if self.next >= self.end {
+            return None;
+        }
+        // SAFETY: the invariant.
+        let word = unsafe { ZStr::from_pointer(self.next) }?;
+        // SAFETY: at most one behind the NUL that ends the memory, which is at `end` or beyond.
+        self.next = unsafe { self.next.add(word.len() + 1) };
+        Some(word)
+    }
+}
+
+impl Words<'_> {
+    /// Whether there is none left.
+    pub fn is_empty(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// Ends before `word`, which is one of them.
+    pub fn end_at(&mut self, word: ZStr) {
+        self.end = word.0.as_ptr();
+    }
+}
+
+/// Memory that is filled from the start, like a stack: a little of the process's own, or one large mapping.
 ///
 /// Strings in it are known by where they begin.
 pub struct Memory<'a> {
     /// Invariant: a NUL that is never written lies right behind, so there is one behind every place.
     bytes: &'a [Cell<u8>],
     length: usize,
-    /// Room for numbers, once there is the mapping.
-    numbers: &'a [Cell<[u8; 4]>],
+    /// Room for as many strings as there can be names in a directory, once there is the mapping.
+    strings: &'a [Cell<Option<ZStr<'a>>>],
 }
 
 impl<'a> Memory<'a> {
     /// Bytes of the mapping. A page of it costs nothing until it is touched, so this is only a bound: room for
-    /// every word of the longest argument that Linux passes (2 MiB), and for the names of half a million files.
+    /// every word of the longest argument that Linux passes (2 MiB), and for the names of a million files.
     const LARGE: usize = 64 << 20;
 
     /// Begins with `bytes`.
     pub fn new(bytes: &'a mut [u8]) -> Self {
-        let bytes = match bytes.split_last_mut() {
-            Some((last, bytes)) => {
-                *last = 0;
-                bytes
-            }
-            None => &mut [],
+        let mut memory = Memory { bytes: &[], length: 0, strings: &[] };
+        memory.begin(bytes);
+        memory
+    }
+
+    fn begin(&mut self, bytes: &'a mut [u8]) {
+        if let Some((last, bytes)) = bytes.split_last_mut() {
+            *last = 0;
+            self.bytes = Cell::from_mut(bytes).as_slice_of_cells();
+            self.length = 0;
+        }
+    }
+
+    /// Goes over to the mapping, which is empty; strings stay where they are. Ends the process if there is none:
+    /// without memory there is nothing left to try.
+    pub fn map(&mut self) {
+        if !self.strings.is_empty() {
+            return;
+        }
+        let Ok(mapping) = sys::map(Self::LARGE) else { out() };
+        let (bytes, strings) = mapping.split_at_mut_checked(Self::LARGE / 2).unwrap_or_default();
+        self.begin(bytes);
+        // SAFETY: zeroed memory of this value's own; None is all zero, and a ZStr a pointer (transparent).
+        self.strings = unsafe {
+            core::slice::from_raw_parts(strings.as_ptr().cast(), strings.len() / size_of::<Option<ZStr>>())
         };
-        Memory { bytes: Cell::from_mut(bytes).as_slice_of_cells(), length: 0, numbers: &[] }
     }
 
     /// How many bytes are in use.
@@ -176,22 +230,33 @@ impl<'a> Memory<'a> {
         self.length = length;
     }
 
-    /// Uses one more byte.
+    /// Uses one more byte. Ends the process if there is none.
     pub fn push(&mut self, byte: u8) {
-        loop {
-            if let Some(cell) = self.bytes.get(self.length) {
-                cell.set(byte);
-                self.length += 1;
-                return;
-            }
-            self.grow();
+        match self.bytes.get(self.length) {
+            Some(cell) => cell.set(byte),
+            None => out(),
         }
+        self.length += 1;
     }
 
     /// Uses as many more bytes as `string` has.
     pub fn extend(&mut self, string: ZStr) {
         for byte in string {
             self.push(byte);
+        }
+    }
+
+    /// The last byte in use.
+    pub fn last(&self) -> u8 {
+        self.bytes.get(self.length.wrapping_sub(1)).map_or(0, Cell::get)
+    }
+
+    /// Lets the bytes from `place` on be those that now lie from `from` on, behind it.
+    pub fn move_down(&mut self, place: usize, from: usize) {
+        let end = self.length;
+        self.length = place;
+        for cell in self.bytes.get(from..end).unwrap_or_default() {
+            self.push(cell.get());
         }
     }
 
@@ -209,71 +274,48 @@ impl<'a> Memory<'a> {
         self.bytes.get(place..self.length).unwrap_or_default()
     }
 
-    /// The byte at `place`, 0 if there is none.
-    pub fn byte(&self, place: usize) -> u8 {
-        self.bytes.get(place).map_or(0, Cell::get)
+    /// The strings in use from `place`.
+    pub fn words(&self, place: usize) -> Words<'a> {
+        let used = self.used(place).as_ptr_range();
+        Words { next: used.start.cast(), end: used.end.cast(), memory: PhantomData }
     }
 
-    /// Lets the bytes from `place` on be those that now lie from `from` to `end`, behind it.
-    pub fn move_down(&mut self, place: usize, from: usize, end: usize) {
-        self.length = place;
-        for from in from..end {
-            self.push(self.byte(from));
-        }
-    }
-
-    /// Changes the bytes in use from `place` that are `old` to `new`.
-    pub fn replace(&self, place: usize, old: u8, new: u8) {
-        for cell in self.used(place) {
-            if cell.get() == old {
-                cell.set(new);
-            }
-        }
-    }
-
-    /// Reads all that is in `directory`; its entries are for [`Memory::entry`]. `ENOMEM` if they do not fit.
-    pub fn read(&mut self, directory: &Open) -> Result<(), Errno> {
-        if self.numbers.is_empty() {
-            self.grow();
-        }
+    /// Reads all that is in the directory `path`, for [`Memory::entry`].
+    pub fn read_directory(&mut self, path: ZStr) -> Result<(), Errno> {
+        let directory = sys::open_directory(path)?;
         loop {
-            let free = self.bytes.get(self.length..).unwrap_or_default();
-            match directory.read(free)? {
+            match directory.read(self.bytes.get(self.length..).unwrap_or_default())? {
                 0 => return Ok(()),
                 used => self.length += used,
             }
         }
     }
 
-    /// Where the name of the directory entry at `place` begins, and where the next entry does: `struct
-    /// linux_dirent64`, `include/linux/dirent.h`.
-    pub fn entry(&self, place: usize) -> (usize, usize) {
+    /// The name in the directory entry at `place`, which becomes the next one's: `struct linux_dirent64`,
+    /// `include/linux/dirent.h`.
+    pub fn entry(&self, place: &mut usize) -> ZStr<'a> {
         const RECORD_LENGTH: usize = 16;
         const NAME: usize = 19;
-        let length = u16::from_ne_bytes([self.byte(place + RECORD_LENGTH), self.byte(place + RECORD_LENGTH + 1)]);
-        (place + NAME, place + usize::from(length))
+        let name = self.string(*place + NAME);
+        let length = self.bytes.get(*place + RECORD_LENGTH..).and_then(<[_]>::first_chunk::<2>);
+        *place += length.map_or(usize::MAX / 2, |[a, b]| u16::from_ne_bytes([a.get(), b.get()]).into());
+        name
     }
 
-    /// Room for numbers.
-    pub fn numbers(&self) -> &'a [Cell<[u8; 4]>] {
-        self.numbers
+    /// String number `index`.
+    pub fn get(&self, index: usize) -> ZStr<'a> {
+        self.strings.get(index).and_then(Cell::get).unwrap_or(ZStr::EMPTY)
     }
 
-    /// Goes over to the mapping, with what is in use, at the same places. Strings keep the bytes they had.
-    ///
-    /// Ends the process if there is no memory: there is nothing left to try.
-    #[cold]
-    fn grow(&mut self) {
-        const MEMORY: ZStr = ZStr::new(c"memory");
-        let mapping = if self.numbers.is_empty() { sys::map(Self::LARGE) } else { Err(Errno::ENOMEM) };
-        let Ok(mapping) = mapping else {
-            sys::exit(report::failed(report::PROGRAM, MEMORY, Errno::ENOMEM));
-        };
-        let (bytes, numbers) = mapping.split_at_mut_checked(Self::LARGE / 2).unwrap_or_default();
-        let small = core::mem::replace(self, Memory::new(bytes));
-        self.numbers = Cell::from_mut(numbers.as_chunks_mut().0).as_slice_of_cells();
-        for cell in small.used(0) {
-            self.push(cell.get());
+    /// Sets string number `index`.
+    pub fn set(&self, index: usize, string: ZStr<'a>) {
+        if let Some(cell) = self.strings.get(index) {
+            cell.set(Some(string));
         }
     }
+}
+
+fn out() -> ! {
+    report::failed(report::PROGRAM, const { ZStr::new(c"memory") }, Errno::ENOMEM);
+    sys::exit(1)
 }

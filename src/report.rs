@@ -15,18 +15,14 @@ pub const NOT_CLOSED: ZStr = ZStr::new(c"not closed");
 
 /// Between the parts of a line.
 pub const COLON: ZStr = ZStr::new(c": ");
-/// The end of a line.
-pub const NEWLINE: ZStr = ZStr::new(c"\n");
-/// The end of a line about what is refused before anything has run.
-pub const NOTHING_RUN: ZStr = ZStr::new(c"; nothing was run\n");
 
-/// `WHO: WHAT<separator>WHY<end>`
-pub fn line(who: ZStr, what: ZStr, separator: ZStr, why: ZStr, end: ZStr) {
-    sys::message([who, COLON, what, separator, why, end]);
+/// `WHO: WHAT<separator>WHY`
+pub fn line(who: ZStr, what: ZStr, separator: ZStr, why: ZStr) {
+    sys::message([who, COLON, what, separator, why, const { ZStr::new(c"\n") }]);
 }
 
-/// Says which command failed, on what, and why; returns the exit status of a failed command.
-pub fn failed(who: ZStr, what: ZStr, error: Errno) -> u8 {
+/// Says who failed, on what, and why.
+pub fn failed(who: ZStr, what: ZStr, error: Errno) {
     let mut digits = [0; DIGITS];
     let number = error.number();
     let known = REASONS.iter().position(|&byte| u16::from(byte) == 0x80 + number);
@@ -34,15 +30,13 @@ pub fn failed(who: ZStr, what: ZStr, error: Errno) -> u8 {
         Some(index) => ZStr::at(REASONS, index + 1),
         None => decimal(number.into(), &mut digits),
     };
-    line(who, what, COLON, reason, NEWLINE);
-    1
+    line(who, what, COLON, reason);
 }
 
 /// As strerror(3) has it, for what the calls of this program can meet: 0x80 and the error number, the text, NUL.
 const REASONS: &[u8] = b"\
     \x81Operation not permitted\0\
     \x82No such file or directory\0\
-    \x84Interrupted system call\0\
     \x85Input/output error\0\
     \x89Bad file descriptor\0\
     \x8cCannot allocate memory\0\
@@ -52,22 +46,18 @@ const REASONS: &[u8] = b"\
     \x94Not a directory\0\
     \x95Is a directory\0\
     \x96Invalid argument\0\
-    \x98Too many open files\0\
-    \x9bFile too large\0\
     \x9cNo space left on device\0\
     \x9eRead-only file system\0\
-    \x9fToo many links\0\
     \xa0Broken pipe\0\
     \xa4File name too long\0\
-    \xa6Function not implemented\0\
     \xa8Too many levels of symbolic links\0\
     \xfaDisk quota exceeded\0";
 
 /// Bytes that [`decimal`] needs: for the largest number and a NUL.
-pub const DIGITS: usize = 21;
+pub const DIGITS: usize = 11;
 
 /// `number` in decimal, at the end of `digits`.
-pub fn decimal(mut number: u64, digits: &mut [u8; DIGITS]) -> ZStr<'_> {
+pub fn decimal(mut number: u32, digits: &mut [u8; DIGITS]) -> ZStr<'_> {
     let [digits_only @ .., last] = digits;
     *last = 0;
     let mut first = digits_only.len();

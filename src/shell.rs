@@ -18,9 +18,8 @@
 //!
 //! Source: POSIX.1-2024, XCU chapter 2, Shell Command Language.
 
-use crate::command::Words;
-use crate::memory::{Memory, ZStr};
-use crate::report::{self, NOT_CLOSED, NOTHING_RUN, NOT_SUPPORTED, UNEXPECTED};
+use crate::memory::{Memory, Words, ZStr};
+use crate::report::{self, NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
 use crate::sys;
 
 /// How deep `(`, loops, conditions and `$(` may nest: each level needs a few hundred bytes of stack.
@@ -29,29 +28,37 @@ const DEEPEST: u8 = 200;
 /// How much of a refused word a message shows, in bytes.
 const LONGEST: usize = 64;
 
-/// The words with a meaning where a command is expected, each with a blank behind it; their index is their name.
-const KEYWORDS: ZStr = ZStr::new(c"do done then elif else fi ! while until if ");
-const DO: usize = 0;
-const DONE: usize = 1;
-const THEN: usize = 2;
-const ELIF: usize = 3;
-const ELSE: usize = 4;
-const FI: usize = 5; // the last of those that end a list
-const NOT: usize = 6; // the last of those that a command cannot begin with
-const WHILE: usize = 7;
-const UNTIL: usize = 8;
-const IF: usize = 9;
+/// The words with a meaning where a command is expected, a blank before and behind each; their index is their token.
+const KEYWORDS: ZStr = ZStr::new(c" do done then elif else fi ! while until if ");
 
-/// Who speaks where it is not a command.
-pub(crate) const SH: ZStr = ZStr::new(c"sh");
+/// What a script is made of. Operators are known by their first character.
+type Token = u8;
+const END: Token = 0;
+const DO: Token = 1;
+const DONE: Token = 2;
+const THEN: Token = 3;
+const ELIF: Token = 4;
+const ELSE: Token = 5;
+const FI: Token = 6; // the last of those that end a list
+const NOT: Token = 7;
+const WHILE: Token = 8;
+const UNTIL: Token = 9;
+const IF: Token = 10;
+const WORD: Token = 11;
+const NEWLINE: Token = 12;
 
 /// A script, how far it has been read, and what its commands have left behind.
 pub struct Shell<'a> {
     /// What is still to be read.
     at: ZStr<'a>,
+    /// The last token, and where it began. A word is still to be read, all others have been.
+    token: Token,
+    start: ZStr<'a>,
+    depth: u8,
     /// Where words are put together.
     pub(crate) memory: Memory<'a>,
-    /// The command at hand.
+    /// Name and further words of the command at hand.
+    pub(crate) name: ZStr<'a>,
     pub(crate) words: Words<'a>,
     /// Exit status of the last command.
     pub(crate) status: u8,
@@ -61,48 +68,31 @@ pub struct Shell<'a> {
     pub(crate) exited: bool,
     /// A link has been made: whoever follows it will look into this process.
     pub(crate) linked: bool,
-    depth: u8,
 }
 
 impl<'a> Shell<'a> {
     /// A shell that keeps its words in `memory`.
     pub fn new(memory: Memory<'a>) -> Self {
-        let at = ZStr::EMPTY;
-        Shell { at, memory, words: Words::new(), status: 0, run: false, exited: false, linked: false, depth: 0 }
-    }
-
-    /// Runs `script`, if all of it is understood. Returns its exit status.
-    pub fn script(&mut self, script: ZStr<'a>) -> u8 {
-        self.read(script);
-        self.run = true;
-        self.read(script);
-        self.status
-    }
-
-    /// Runs the one command that `words` are. Returns its exit status.
-    pub fn command_of(&mut self, words: impl Iterator<Item = ZStr<'a>>) -> u8 {
-        let mut count = 0;
-        for word in words {
-            self.memory.extend(word);
-            self.memory.push(0);
-            count += 1;
+        Shell {
+            at: ZStr::EMPTY,
+            token: END,
+            start: ZStr::EMPTY,
+            depth: 0,
+            words: memory.words(0),
+            memory,
+            name: ZStr::EMPTY,
+            status: 0,
+            run: false,
+            exited: false,
+            linked: false,
         }
-        self.call(0, count, false);
-        self.run = true;
-        self.call(0, count, false);
-        self.status
     }
 
     /// Reads `script`: runs it if `run` is set, else checks it, which ends the process if it is refused.
     pub fn read(&mut self, script: ZStr<'a>) {
         self.at = script;
-        self.newlines();
-        if self.peek() != 0 {
-            self.list();
-        }
-        if self.peek() != 0 {
-            self.unexpected();
-        }
+        self.list();
+        self.expect(END);
     }
 
     // What a script is made of.
@@ -110,42 +100,42 @@ impl<'a> Shell<'a> {
     fn list(&mut self) {
         self.deeper();
         let run = self.run;
-        loop {
-            self.newlines();
+        self.newlines();
+        // An empty script is one, an empty list in it is not.
+        while self.token != END || self.depth > 1 {
             self.pipeline();
             self.allow(run);
-            let operator = self.peek();
-            let twice = self.peek_next() == operator;
-            if twice && matches!(operator, b'&' | b'|') {
-                self.skip();
-                self.skip();
-                self.run &= (self.status == 0) == (operator == b'&');
-                continue;
+            match self.token {
+                b'&' => self.run &= self.status == 0,
+                b'|' => self.run &= self.status != 0,
+                b';' | NEWLINE => {
+                    self.newlines();
+                    if self.token <= FI || self.token == b')' {
+                        break;
+                    }
+                    continue;
+                }
+                _ => break,
             }
-            if operator != b'\n' && (operator != b';' || twice) {
-                break;
-            }
-            self.skip();
             self.newlines();
-            if matches!(self.peek(), 0 | b')') || self.keyword() <= FI {
-                break;
-            }
         }
         self.depth -= 1;
     }
 
     fn pipeline(&mut self) {
-        let negate = self.accept(NOT);
-        self.blanks();
-        match self.keyword() {
+        let negate = self.token == NOT;
+        if negate {
+            self.advance();
+        }
+        match self.token {
             WHILE => self.repeat(true),
             UNTIL => self.repeat(false),
             IF => self.condition(),
-            ..=NOT => self.unexpected(),
-            _ if self.peek() == b'(' => self.subshell(),
-            _ => self.simple(),
+            b'(' => self.subshell(),
+            WORD => self.simple(),
+            _ => self.unexpected(),
         }
-        self.blanks();
+        self.advance();
         if negate && self.run {
             self.status = u8::from(self.status == 0);
         }
@@ -154,15 +144,13 @@ impl<'a> Shell<'a> {
     /// It shares all that this language can change; only its `exit` ends with it.
     fn subshell(&mut self) {
         let (run, exited) = (self.run, self.exited);
-        self.skip();
         self.list();
-        self.close();
+        self.expect(b')');
         (self.run, self.exited) = (run, exited);
     }
 
     /// A loop, which goes on while the success of its condition is as `wanted`.
     fn repeat(&mut self, wanted: bool) {
-        self.skip_word();
         let (start, run) = (self.at, self.run);
         let mut status = 0;
         loop {
@@ -185,7 +173,6 @@ impl<'a> Shell<'a> {
     }
 
     fn condition(&mut self) {
-        self.skip_word();
         let run = self.run;
         let mut open = run; // no branch has been taken yet
         loop {
@@ -195,7 +182,7 @@ impl<'a> Shell<'a> {
             self.run &= self.status == 0;
             open &= !self.run;
             self.list();
-            if !self.accept(ELIF) {
+            if self.token != ELIF {
                 break;
             }
         }
@@ -203,7 +190,7 @@ impl<'a> Shell<'a> {
         if self.run {
             self.status = 0; // where no branch runs, that is success
         }
-        if self.accept(ELSE) {
+        if self.token == ELSE {
             self.list();
         }
         self.expect(FI);
@@ -212,11 +199,8 @@ impl<'a> Shell<'a> {
 
     fn simple(&mut self) {
         let start = self.memory.length();
-        let count = self.read_words();
-        if count == 0 {
-            self.unexpected();
-        }
-        self.call(start, count, false);
+        self.read_words();
+        self.call(self.memory.words(start), false);
         self.memory.truncate(start);
     }
 
@@ -227,205 +211,184 @@ impl<'a> Shell<'a> {
 
     // Words.
 
-    /// Reads words into memory, a NUL behind each, up to what ends a command. Returns how many.
-    fn read_words(&mut self) -> usize {
-        let mut count = 0;
-        loop {
-            self.blanks();
-            if ends_word(self.peek()) {
-                return count;
-            }
+    /// Reads words into memory, a NUL behind each, up to what ends a command.
+    fn read_words(&mut self) {
+        while !ends_word(self.blanks()) {
             self.read_word();
-            count += 1;
         }
     }
 
     fn read_word(&mut self) {
-        let start = self.at;
+        self.start = self.at;
         let mut quote = 0; // the quotation mark that must end what it has begun
         loop {
-            let character = self.peek();
-            let next = self.peek_next();
+            let character = self.at.first();
+            let next = self.at.rest().first();
             match character {
                 0 if quote != 0 => self.refuse_here(NOT_CLOSED),
-                _ if quote == 0 && ends_word(character) => break,
-                _ if quote != 0 && character == quote => {
+                _ if character == quote && quote != 0 => {
                     quote = 0;
                     self.skip();
                 }
-                _ if quote == b'\'' => self.take(),
-                b'\\' if quote == 0 || matches!(next, b'$' | b'`' | b'"' | b'\\' | b'\n') => {
+                b'$' if quote != b'\'' => {
+                    self.skip();
                     self.skip();
                     match next {
-                        b'\n' => self.skip(),
-                        0 => self.memory.push(b'\\'),
-                        _ => self.take(),
+                        b'$' => self.push_pid(),
+                        b'(' if quote != 0 => self.substitution(),
+                        _ => self.refuse_here(NOT_SUPPORTED),
                     }
                 }
-                b'$' if next == b'$' => {
+                b'`' if quote != b'\'' => self.refuse_here(NOT_SUPPORTED),
+                b'\\' if next == 0 => self.refuse_here(NOT_CLOSED),
+                b'\\' if quote == 0 || quote == b'"' && matches!(next, b'$' | b'`' | b'"' | b'\\' | b'\n') => {
                     self.skip();
-                    self.skip();
-                    let mut digits = [0; report::DIGITS];
-                    // Where nothing runs, any number will do.
-                    let pid = if self.run { sys::getpid() } else { 0 };
-                    self.memory.extend(report::decimal(pid as u64, &mut digits));
+                    if next == b'\n' {
+                        self.skip();
+                    } else {
+                        self.take();
+                    }
                 }
-                b'$' if next == b'(' && quote != 0 => self.substitution(),
-                b'$' | b'`' => self.refuse_here(NOT_SUPPORTED),
                 _ if quote != 0 => self.take(),
+                _ if ends_word(character) => break,
                 b'\'' | b'"' => {
                     quote = character;
                     self.skip();
                 }
                 // `[` is a command; as part of a word it begins a pattern, as `*` and `?` do.
                 // `{` and a first `~` mean something else in other shells.
-                b'*' | b'?' | b'{' => self.refuse_from(start),
-                b'[' if self.at != start || !ends_word(next) => self.refuse_from(start),
-                b'~' if self.at == start => self.refuse_from(start),
+                b'[' if self.at == self.start && ends_word(next) => self.take(),
+                b'~' if self.at != self.start => self.take(),
+                b'*' | b'?' | b'{' | b'[' | b'~' => self.refuse_here(NOT_SUPPORTED),
                 _ => self.take(),
             }
         }
         self.memory.push(0);
     }
 
+    fn push_pid(&mut self) {
+        let mut digits = [0; report::DIGITS];
+        // Where nothing runs, any number will do.
+        let pid = if self.run { sys::getpid() } else { 0 };
+        self.memory.extend(report::decimal(pid, &mut digits));
+    }
+
     /// The output of an `ls`, less the newlines at its end.
     fn substitution(&mut self) {
         self.deeper();
-        self.skip();
-        self.skip();
+        let word = self.start;
         let start = self.memory.length();
-        let count = self.read_words();
-        self.close();
-        let output = self.call(start, count, true);
-        let mut end = self.memory.length();
-        while end > output && self.memory.byte(end - 1) == b'\n' {
-            end -= 1;
+        self.read_words();
+        self.advance();
+        self.expect(b')');
+        let output = self.call(self.memory.words(start), true);
+        self.memory.move_down(start, output);
+        while self.memory.length() > start && self.memory.last() == b'\n' {
+            self.memory.truncate(self.memory.length() - 1);
         }
-        self.memory.move_down(start, output, end);
+        self.start = word;
         self.depth -= 1;
     }
 
     fn take(&mut self) {
-        self.memory.push(self.peek());
+        self.memory.push(self.at.first());
         self.skip();
-    }
-
-    // Characters.
-
-    /// The next character; 0 at the end.
-    fn peek(&self) -> u8 {
-        self.at.first()
-    }
-
-    fn peek_next(&self) -> u8 {
-        self.at.rest().first()
     }
 
     fn skip(&mut self) {
         self.at = self.at.rest();
     }
 
-    fn skip_word(&mut self) {
-        while !ends_word(self.peek()) {
-            self.skip();
-        }
-    }
+    // Tokens.
 
-    fn blanks(&mut self) {
+    /// Goes past blanks and comments; returns the character there.
+    fn blanks(&mut self) -> u8 {
         loop {
-            match self.peek() {
+            let character = self.at.first();
+            match character {
                 b' ' | b'\t' => {}
-                b'\\' if self.peek_next() == b'\n' => self.skip(),
+                b'\\' if self.at.rest().first() == b'\n' => self.skip(),
                 b'#' => {
-                    while !matches!(self.peek(), 0 | b'\n') {
+                    while !matches!(self.at.rest().first(), 0 | b'\n') {
                         self.skip();
                     }
-                    break;
                 }
-                _ => break,
+                _ => return character,
             }
             self.skip();
         }
     }
 
-    fn newlines(&mut self) {
-        loop {
-            self.blanks();
-            if self.peek() != b'\n' {
-                break;
+    /// Reads the next token, of a word only that it is one.
+    fn advance(&mut self) {
+        let character = self.blanks();
+        self.start = self.at;
+        self.token = character;
+        if !ends_word(character) {
+            self.token = index(KEYWORDS, self.at);
+            if self.token != WORD {
+                while !ends_word(self.at.first()) {
+                    self.skip();
+                }
             }
-            self.skip();
-        }
-    }
-
-    /// The keyword that stands here, unquoted; else a number beyond them.
-    fn keyword(&self) -> usize {
-        index(KEYWORDS, self.at)
-    }
-
-    /// Goes past `keyword` if that is what stands here.
-    fn accept(&mut self, keyword: usize) -> bool {
-        self.blanks();
-        let here = self.keyword() == keyword;
-        if here {
-            self.skip_word();
-        }
-        here
-    }
-
-    fn expect(&mut self, keyword: usize) {
-        if !self.accept(keyword) {
-            self.unexpected();
-        }
-    }
-
-    fn close(&mut self) {
-        self.newlines();
-        if self.peek() != b')' {
-            self.unexpected();
+            return;
         }
         self.skip();
+        match character {
+            b'\n' => self.token = NEWLINE,
+            b'&' | b'|' if self.at.first() == character => self.skip(),
+            b'&' | b'|' | b'<' | b'>' => self.refuse_here(NOT_SUPPORTED),
+            _ => {}
+        }
+    }
+
+    /// Reads the next token that is not a newline.
+    fn newlines(&mut self) {
+        loop {
+            self.advance();
+            if self.token != NEWLINE {
+                break;
+            }
+        }
+    }
+
+    fn expect(&mut self, token: Token) {
+        if self.token != token {
+            self.unexpected();
+        }
     }
 
     // Refusals.
 
     fn deeper(&mut self) {
-        if self.depth == DEEPEST {
-            self.refuse(SH, const { ZStr::new(c"nesting this deep") }, NOT_SUPPORTED);
-        }
         self.depth += 1;
+        if self.depth > DEEPEST {
+            self.refuse_here(const { ZStr::new(c"too deep") });
+        }
     }
 
     fn unexpected(&mut self) -> ! {
-        let character = self.peek();
-        let single = self.peek_next() != character && matches!(character, b'&' | b'|' | b'<' | b'>');
-        self.refuse_here(if single { NOT_SUPPORTED } else { UNEXPECTED })
+        self.refuse_here(UNEXPECTED)
     }
 
-    /// Refuses the word that begins at `start`.
-    fn refuse_from(&mut self, start: ZStr<'a>) -> ! {
-        self.at = start;
-        self.refuse_here(NOT_SUPPORTED)
-    }
-
-    /// Refuses what stands here.
+    /// Refuses the token or word that has begun last.
     fn refuse_here(&mut self, why: ZStr) -> ! {
-        let start = self.memory.length();
+        let length = self.memory.length();
+        self.at = self.start;
         loop {
             self.take();
-            if ends_word(self.peek()) || self.memory.length() > start + LONGEST {
+            if ends_word(self.at.first()) || self.memory.length() > length + LONGEST {
                 break;
             }
         }
         self.memory.push(0);
-        let what = self.memory.string(start);
-        let end = what.is_empty() || what.first() == b'\n';
-        self.refuse(SH, if end { const { ZStr::new(c"end of line") } } else { what }, why)
+        self.name = const { ZStr::new(c"sh") };
+        self.refuse(self.memory.string(length), why)
     }
 
     /// Says what is refused and why, and ends the process.
-    pub(crate) fn refuse(&self, who: ZStr, what: ZStr, why: ZStr) -> ! {
-        report::line(who, what, report::COLON, why, if self.run { report::NEWLINE } else { NOTHING_RUN });
+    pub(crate) fn refuse(&self, what: ZStr, why: ZStr) -> ! {
+        report::line(self.name, what, report::COLON, why);
         sys::exit(2)
     }
 }
@@ -437,7 +400,7 @@ fn ends_word(character: u8) -> bool {
 
 /// The index in `table`, whose words each have a blank behind them, of the one that `text` begins with;
 /// the number of words if it is none of them.
-pub(crate) fn index(table: ZStr, text: ZStr) -> usize {
+pub(crate) fn index(table: ZStr, text: ZStr) -> u8 {
     let mut index = 0;
     let mut at = text;
     let mut same = true;

@@ -13,7 +13,7 @@ use core::num::NonZeroU16;
 /// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
 ///
 /// KServe's scripts need about 100. All that the stack holds should fit on two 4 KiB pages.
-pub const SCRATCH: usize = 512;
+pub const SCRATCH: usize = 1024;
 
 /// An error number: `include/uapi/asm-generic/errno-base.h` and `errno.h`. Those named here are the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ pub fn exit(status: u8) -> ! {
 }
 
 /// The process's number in its PID namespace. getpid(2): never fails.
-pub fn getpid() -> usize {
+pub fn getpid() -> u32 {
     // SAFETY: the call takes no argument.
-    unsafe { arch::syscall3(nr::GETPID, 0, 0, 0) as usize }
+    unsafe { arch::syscall3(nr::GETPID, 0, 0, 0) as u32 }
 }
 
 /// Makes `link` a symbolic link that holds `target`, in one step; an existing `link` is `EEXIST`. symlinkat(2).
@@ -108,9 +108,9 @@ pub fn mkdir(path: ZStr) -> Result<(), Errno> {
 }
 
 /// Sets the permission bits of `path`; a symbolic link is followed. fchmodat(2).
-pub fn chmod(path: ZStr, mode: u16) -> Result<(), Errno> {
+pub fn chmod(path: ZStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, CWD, path.address(), mode.into()) })
+    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, CWD, path.address(), mode as usize) })
 }
 
 /// What a file is: the type in a mode, as in inode(7).
@@ -227,8 +227,8 @@ pub fn map(length: usize) -> Result<&'static mut [u8], Errno> {
 ///
 /// The kernel writes the time that is left into the argument, so an interruption (a stop and continue,
 /// the freezer) does not lengthen the sleep; `EINTR` is the only error after which waiting again can help.
-pub fn sleep(seconds: Option<i64>) -> Result<(), Errno> {
-    let mut time = [seconds.unwrap_or(0), 0]; // struct __kernel_timespec
+pub fn sleep(seconds: Option<u32>) -> Result<(), Errno> {
+    let mut time = [i64::from(seconds.unwrap_or(0)), 0]; // struct __kernel_timespec
     let address = if seconds.is_some() { time.as_mut_ptr() as usize } else { 0 };
     loop {
         // SAFETY: the time is ours and outlives the call, or it is null: for ever.
@@ -322,7 +322,7 @@ impl Iterator for Argv {
 ///               envp[0], envp[1], ..., null
 ///  frame + 8:   argv[0], argv[1], ..., null
 ///  frame:       argc
-///  frame - 512: scratch memory
+///  frame - 1024: scratch memory
 ///               stack pointer
 /// ```
 ///
@@ -337,7 +337,8 @@ pub unsafe extern "C" fn entry(frame: *mut usize) -> ! {
     // SAFETY: the array follows argc.
     let argv = Argv(unsafe { frame.add(1) }.cast_const().cast());
     if let Err(error) = handle_signals() {
-        exit(crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signal handlers") }, error));
+        crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signal handlers") }, error);
+        exit(1);
     }
     exit(crate::main(argv, scratch))
 }

@@ -5,7 +5,7 @@
 //! replacement is one rename, so there is no moment without a link.
 
 use crate::memory::ZStr;
-use crate::report;
+use crate::report::{self, NOT_SUPPORTED};
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
 
@@ -16,22 +16,17 @@ const SUFFIX: ZStr = ZStr::new(c".link-model-and-wait");
 impl<'a> Shell<'a> {
     /// Makes a symbolic link; with `-f` also in the place of a file; inside, if a directory is there.
     pub(super) fn ln(&mut self) -> u8 {
-        let options = self.options(b"sfn", 1, 2);
+        let options = self.options(const { ZStr::new(c"sfn") });
         let target = self.operand();
         // Without a second operand the link goes into the current directory.
-        let path = self.next().unwrap_or(ZStr::DOT);
+        let path = self.words.next().unwrap_or(ZStr::DOT);
+        self.end();
         if options & 1 == 0 {
-            self.refuse_word(const { ZStr::new(c"hard link") });
+            self.refuse(const { ZStr::new(c"hard link") }, NOT_SUPPORTED);
         }
         if !self.run {
             return 0;
         }
-        let status = self.link(target, path, options & 2 != 0);
-        self.linked |= status == 0;
-        status
-    }
-
-    fn link(&mut self, target: ZStr<'a>, path: ZStr<'a>, force: bool) -> u8 {
         // On a fresh volume this is all.
         let mut place = path;
         let mut made = sys::symlink(target, place);
@@ -44,13 +39,13 @@ impl<'a> Shell<'a> {
             }
         }
         if made == Err(Errno::EEXIST) {
-            made = self.replace(target, &mut place, force);
+            made = self.replace(target, &mut place, options & 2 != 0);
         }
-        if let Err(error) = made {
-            return self.failed(place, error);
+        if made.is_ok() {
+            report::line(report::PROGRAM, place, const { ZStr::new(c" -> ") }, target);
+            self.linked = true;
         }
-        report::line(report::PROGRAM, place, const { ZStr::new(c" -> ") }, target, report::NEWLINE);
-        0
+        self.outcome(place, made)
     }
 
     /// Puts the link in the place of another, or of a file if `force` is set. `place` becomes what an error is about.

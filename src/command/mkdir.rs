@@ -7,12 +7,17 @@ use crate::sys::{self, Follow};
 impl Shell<'_> {
     /// Makes directories; with `-p` also those above them, and one that is there is no error.
     pub(super) fn mkdir(&mut self) -> u8 {
-        let parents = self.options(b"p", 1, usize::MAX) != 0;
+        let parents = self.options(const { ZStr::new(c"p") }) != 0;
         let mut status = 0;
-        while let Some(path) = self.next().filter(|_| self.run) {
-            status |= self.make(path, parents);
+        loop {
+            let path = self.operand();
+            if self.run {
+                status |= self.make(path, parents);
+            }
+            if self.words.is_empty() {
+                return status;
+            }
         }
-        status
     }
 
     fn make(&mut self, mut path: ZStr, parents: bool) -> u8 {
@@ -24,13 +29,12 @@ impl Shell<'_> {
                 self.memory.push(0);
                 self.memory.truncate(end);
                 let prefix = self.memory.string(start);
-                if let Err(error) = sys::mkdir(prefix)
-                    && !(parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY))
-                {
-                    return self.failed(prefix, error);
+                let mut made = sys::mkdir(prefix);
+                if parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY) {
+                    made = Ok(());
                 }
-                if byte == 0 {
-                    return 0;
+                if byte == 0 || made.is_err() {
+                    return self.outcome(prefix, made);
                 }
             }
             self.memory.push(byte);

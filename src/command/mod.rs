@@ -8,77 +8,60 @@ mod mkdir;
 mod sleep;
 mod test;
 
-use crate::memory::ZStr;
-use crate::report::{self, NEWLINE, NOT_SUPPORTED, UNEXPECTED};
-use crate::shell::{SH, Shell, index};
+use crate::memory::{Words, ZStr};
+use crate::report::{self, NOT_SUPPORTED, UNEXPECTED};
+use crate::shell::{Shell, index};
 use crate::sys::{self, Errno};
 
 /// What can stand where a command does, each with a blank behind it; the index is its name below. Those behind
 /// `exec` a shell has and this language has not: taken for unknown commands, the script would go on without them.
 const COMMANDS: ZStr = ZStr::new(
-    c": true false exit echo [ test ln mkdir ls sleep chmod exec \
+    c": true false exit echo [ test ln mkdir ls sleep chmod sh exec \
 } case esac for . break cd continue eval export read readonly return set shift trap umask unset wait ",
 );
-const COLON: usize = 0;
-const TRUE: usize = 1;
-const FALSE: usize = 2;
-const EXIT: usize = 3;
-const ECHO: usize = 4;
-const BRACKET: usize = 5;
-const TEST: usize = 6;
-const LN: usize = 7;
-const MKDIR: usize = 8;
-const LS: usize = 9;
-const SLEEP: usize = 10;
-const CHMOD: usize = 11;
-const EXEC: usize = 12;
-const UNKNOWN: usize = 32;
+const COLON: u8 = 0;
+const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const EXIT: u8 = 3;
+const ECHO: u8 = 4;
+const BRACKET: u8 = 5;
+const TEST: u8 = 6;
+const LN: u8 = 7;
+const MKDIR: u8 = 8;
+const LS: u8 = 9;
+const SLEEP: u8 = 10;
+const CHMOD: u8 = 11;
+const SH: u8 = 12;
+const EXEC: u8 = 13;
+const UNKNOWN: u8 = 33;
 
-/// `name` without `/bin/` or `/usr/bin/` before it.
-pub fn base(name: ZStr) -> ZStr {
-    name.after(c"/usr").unwrap_or(name).after(c"/bin/").unwrap_or(name)
+fn find(name: ZStr) -> u8 {
+    let local = name.after(c"/usr").unwrap_or(name);
+    index(COMMANDS, local.after(c"/bin/").unwrap_or(name))
 }
 
 /// Whether there is a command of that name.
 pub fn is_known(name: ZStr) -> bool {
-    index(COMMANDS, base(name)) <= EXEC
-}
-
-/// The command at hand.
-pub struct Words<'a> {
-    /// Its name, as it was called.
-    name: ZStr<'a>,
-    /// Where the next of its words lies in memory.
-    next: usize,
-    /// How many there still are.
-    left: usize,
-}
-
-impl Words<'_> {
-    /// None yet.
-    pub fn new() -> Self {
-        Words { name: ZStr::EMPTY, next: 0, left: 0 }
-    }
+    find(name) <= EXEC
 }
 
 impl<'a> Shell<'a> {
-    /// Runs the command that is `count` words in memory from `start`, or only checks it. With `capture`, what it
-    /// prints stays in memory; returns where that begins.
-    pub(crate) fn call(&mut self, start: usize, count: usize, capture: bool) -> usize {
-        self.words.next = start;
-        self.words.left = count;
+    /// Runs the command that `words` are, or only checks it. With `capture`, what it prints
+    /// stays in memory; returns where that begins.
+    pub(crate) fn call(&mut self, words: Words<'a>, capture: bool) -> usize {
         let mut output = self.memory.length();
+        self.words = words;
         let mut exec = false;
         let mut status = 0;
-        while let Some(name) = self.next() {
-            self.words.name = name;
-            let command = index(COMMANDS, base(name));
+        while let Some(name) = self.words.next() {
+            self.name = name;
+            let command = find(name);
             if command == EXEC {
-                exec = !capture;
+                exec = self.run;
                 continue;
             }
             if capture && command != LS {
-                self.refuse(const { ZStr::new(c"$(") }, name, NOT_SUPPORTED);
+                self.refuse(name, NOT_SUPPORTED);
             }
             status = match command {
                 COLON | TRUE => 0,
@@ -91,100 +74,125 @@ impl<'a> Shell<'a> {
                 LS => self.ls(capture, &mut output),
                 SLEEP => self.sleep(),
                 CHMOD => self.chmod(),
+                SH => self.sh(),
                 UNKNOWN if !name.has(b'=') => {
                     if self.run {
-                        report::line(SH, name, report::COLON, const { ZStr::new(c"not found") }, NEWLINE);
+                        report::line(const { ZStr::new(c"sh") }, name, report::COLON, const { ZStr::new(c"not found") });
                     }
                     127
                 }
-                _ => self.refuse(SH, name, NOT_SUPPORTED),
+                _ => self.refuse(name, NOT_SUPPORTED),
             };
             break;
         }
         if self.run {
             self.status = status;
-            self.exited |= exec && count > 1;
+            self.exited |= exec && !capture;
             self.run = !self.exited;
         }
         output
     }
 
+    /// `sh -c SCRIPT`
+    fn sh(&mut self) -> u8 {
+        if !self.word().is(c"-c") {
+            self.refuse(const { ZStr::new(c"other than -c SCRIPT") }, NOT_SUPPORTED);
+        }
+        let script = self.word();
+        self.read(script);
+        self.status
+    }
+
     /// `exit [N]`: what follows does not run.
     fn exit(&mut self) -> u8 {
         let mut status = self.status;
-        if let Some(word) = self.next() {
-            status = match number(word) {
-                Some(number) if self.words.left == 0 => number as u8, // as in any shell: the low eight bits
-                _ => self.refuse_word(word),
-            };
+        if let Some(word) = self.words.next() {
+            status = self.number(word, 10) as u8; // as in any shell: the low eight bits
         }
+        self.end();
         self.exited |= self.run;
         status
     }
 
-    /// The next word, whatever it is.
-    fn next(&mut self) -> Option<ZStr<'a>> {
-        self.words.left = self.words.left.checked_sub(1)?;
-        let word = self.memory.string(self.words.next);
-        self.words.next += word.len() + 1;
-        Some(word)
+    /// The next word, which must be there.
+    fn word(&mut self) -> ZStr<'a> {
+        match self.words.next() {
+            Some(word) => word,
+            None => self.refuse(const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") }),
+        }
     }
 
-    /// The next word; empty if there is none.
+    /// The next word, which must be there and not be an option.
     fn operand(&mut self) -> ZStr<'a> {
-        self.next().unwrap_or(ZStr::EMPTY)
+        let word = self.word();
+        if is_option(word) {
+            self.refuse(word, NOT_SUPPORTED);
+        }
+        word
     }
 
-    /// Takes the options from among the words, wherever they stand, and leaves the operands, of which there must
-    /// be `least` to `most`. Returns the options as bits in the order of `allowed`.
-    fn options(&mut self, allowed: &[u8], least: usize, most: usize) -> u8 {
-        let start = self.memory.length();
+    /// No word must be left.
+    fn end(&mut self) {
+        if let Some(word) = self.words.next() {
+            self.refuse(word, UNEXPECTED);
+        }
+    }
+
+    /// The options that stand first among the words, as bits in the order of `allowed`.
+    fn options(&mut self, allowed: ZStr) -> u8 {
         let mut options = 0;
-        let mut count = 0;
-        let mut only_operands = false;
-        while let Some(word) = self.next() {
-            if only_operands || word.first() != b'-' || word.rest().is_empty() {
-                if count == most {
-                    self.refuse(self.words.name, word, UNEXPECTED);
-                }
-                count += 1;
-                self.memory.extend(word);
-                self.memory.push(0);
-                continue;
-            }
-            only_operands = word.is(c"--");
+        loop {
+            let words = self.words;
+            let Some(word) = self.words.next().filter(|word| is_option(*word)) else {
+                self.words = words;
+                return options;
+            };
             for letter in word.rest() {
-                match allowed.iter().position(|known| *known == letter) {
-                    Some(index) => options |= 1 << index,
-                    None if only_operands => {}
-                    None => self.refuse_word(word),
+                let mut bit = 1;
+                let mut known = allowed;
+                while known.first() != letter {
+                    if known.is_empty() {
+                        self.refuse(word, NOT_SUPPORTED);
+                    }
+                    known = known.rest();
+                    bit <<= 1;
                 }
+                options |= bit;
             }
         }
-        if count < least {
-            self.refuse(self.words.name, const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") });
+    }
+
+    /// The number that `word` is to `base`; more than any command needs is refused.
+    fn number(&self, word: ZStr, base: u32) -> u32 {
+        let mut number = 0;
+        let mut rest = word;
+        loop {
+            let digit = u32::from(rest.first().wrapping_sub(b'0'));
+            if digit >= base || number > 99_999_999 {
+                self.refuse(word, NOT_SUPPORTED);
+            }
+            number = number * base + digit;
+            rest = rest.rest();
+            if rest.is_empty() {
+                return number;
+            }
         }
-        self.words.next = start;
-        self.words.left = count;
-        options
     }
 
-    /// The command does not have `word`.
-    fn refuse_word(&self, word: ZStr) -> ! {
-        self.refuse(self.words.name, word, NOT_SUPPORTED)
-    }
-
-    /// The command failed on `what`; returns its exit status.
-    fn failed(&self, what: ZStr, error: Errno) -> u8 {
-        report::failed(self.words.name, what, error)
+    /// The exit status of the command after `result`, which if it failed was about `what`.
+    fn outcome(&self, what: ZStr, result: Result<(), Errno>) -> u8 {
+        match result {
+            Ok(()) => 0,
+            Err(error) => {
+                report::failed(self.name, what, error);
+                1
+            }
+        }
     }
 
     /// Writes what is in memory from `place` to standard output; returns the exit status.
     fn print(&self, place: usize) -> u8 {
-        match sys::write_all(sys::STDOUT, self.memory.used(place)) {
-            Ok(()) => 0,
-            Err(error) => self.failed(const { ZStr::new(c"standard output") }, error),
-        }
+        self.outcome(const { ZStr::new(c"standard output") }, sys::write_all(sys::STDOUT, self.memory.used(place)))
     }
 
     /// Puts `head`, `separator` unless it is 0, and `tail` together to a path, without slashes at its end.
@@ -195,25 +203,15 @@ impl<'a> Shell<'a> {
             self.memory.push(separator);
         }
         self.memory.extend(tail);
-        let mut end = self.memory.length();
-        while end > start + 1 && self.memory.byte(end - 1) == b'/' {
-            end -= 1;
+        while self.memory.length() > start + 1 && self.memory.last() == b'/' {
+            self.memory.truncate(self.memory.length() - 1);
         }
-        self.memory.truncate(end);
         self.memory.push(0);
         self.memory.string(start)
     }
 }
 
-/// The number that `word` is in decimal.
-fn number(word: ZStr) -> Option<i64> {
-    let mut number: i64 = 0;
-    for digit in word {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(digit.into())?;
-    }
-    if word.is_empty() { None } else { Some(number) }
+/// Whether `word` is a `-` and something.
+fn is_option(word: ZStr) -> bool {
+    word.first() == b'-' && !word.rest().is_empty()
 }

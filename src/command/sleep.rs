@@ -1,6 +1,5 @@
 //! `sleep N|infinity`
 
-use super::number;
 use crate::memory::ZStr;
 use crate::shell::Shell;
 use crate::sys;
@@ -8,12 +7,9 @@ use crate::sys;
 impl Shell<'_> {
     /// Sleeps for N seconds, or for ever.
     pub(super) fn sleep(&mut self) -> u8 {
-        self.options(b"", 1, 1);
-        let word = self.operand();
-        let seconds = number(word);
-        if seconds.is_none() && !word.is(c"infinity") {
-            self.refuse_word(word);
-        }
+        let word = self.word();
+        self.end();
+        let seconds = if word.is(c"infinity") { None } else { Some(self.number(word, 10)) };
         if !self.run {
             return 0;
         }
@@ -21,9 +17,6 @@ impl Shell<'_> {
         if self.linked || seconds.is_none() {
             sys::drop_capabilities();
         }
-        match sys::sleep(seconds) {
-            Ok(()) => 0,
-            Err(error) => self.failed(const { ZStr::new(c"ppoll") }, error),
-        }
+        self.outcome(const { ZStr::new(c"ppoll") }, sys::sleep(seconds))
     }
 }
