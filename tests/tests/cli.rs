@@ -7,6 +7,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 const ENTRYPOINT: &str = "/bin/link-model-and-wait";
 
+/// How a line ends that says why a script is not run.
+const REFUSALS: [&str; 3] = [": not supported\n", ": unexpected\n", ": not closed\n"];
+
 fn sandbox(arch: Arch) -> Sandbox {
     Sandbox::new(Program::Shipped(arch))
 }
@@ -112,23 +115,23 @@ on_every_architecture!(a_failed_command_is_one_line_with_the_path_and_the_reason
 
 on_every_architecture!(an_unknown_command_is_127, |arch| {
     let sandbox = sandbox_with_volume(arch);
-    assert_eq!(script(&sandbox, "foo"), only_an_error(127, "foo: not found\n"));
-    assert_eq!(script(&sandbox, "foo && mkdir /mnt/a"), only_an_error(127, "foo: not found\n"));
-    assert_eq!(script(&sandbox, "cp -r /models /mnt/models"), only_an_error(127, "cp: not found\n"));
-    assert_eq!(run(&sandbox, &[ENTRYPOINT, "foo"]), only_an_error(127, "foo: not found\n"));
-    assert_eq!(script(&sandbox, "foo || echo other"), (0, "other\n".into(), "foo: not found\n".into()));
+    assert_eq!(script(&sandbox, "foo"), only_an_error(127, "sh: foo: not found\n"));
+    assert_eq!(script(&sandbox, "foo && mkdir /mnt/a"), only_an_error(127, "sh: foo: not found\n"));
+    assert_eq!(script(&sandbox, "cp -r /models /mnt/models"), only_an_error(127, "sh: cp: not found\n"));
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "foo"]), only_an_error(127, "sh: foo: not found\n"));
+    assert_eq!(script(&sandbox, "foo || echo other"), (0, "other\n".into(), "sh: foo: not found\n".into()));
 });
 
 on_every_architecture!(what_the_language_does_not_have_is_refused_before_anything_is_run, |arch| {
     let sandbox = sandbox_with_volume(arch);
     let before = sandbox.tree();
     for (script_text, line) in [
-        ("mkdir /mnt/a; true | true", "sh: |: not supported; nothing was run\n"),
-        ("mkdir /mnt/a; true & true", "sh: &: not supported; nothing was run\n"),
-        ("mkdir /mnt/a; echo a > /mnt/b", "sh: >: not supported; nothing was run\n"),
-        ("mkdir /mnt/a; true )", "sh: ): unexpected; nothing was run\n"),
-        ("mkdir /mnt/a; done", "sh: done: unexpected; nothing was run\n"),
-        ("mkdir /mnt/a; ls -R /models", "ls: -R: not supported; nothing was run\n"),
+        ("mkdir /mnt/a; true | true", "sh: |: not supported\n"),
+        ("mkdir /mnt/a; true & true", "sh: &: not supported\n"),
+        ("mkdir /mnt/a; echo a > /mnt/b", "sh: >: not supported\n"),
+        ("mkdir /mnt/a; true )", "sh: ): unexpected\n"),
+        ("mkdir /mnt/a; done", "sh: done: unexpected\n"),
+        ("mkdir /mnt/a; ls -R /models", "ls: -R: not supported\n"),
     ] {
         assert_eq!(script(&sandbox, script_text), only_an_error(2, line), "{script_text}");
         assert_eq!(sandbox.tree(), before, "{script_text}");
@@ -153,13 +156,13 @@ on_every_architecture!(what_the_language_does_not_have_is_refused_before_anythin
     ] {
         let (code, stdout, stderr) = script(&sandbox, script_text);
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{script_text}: {stderr:?}");
-        assert!(stderr.ends_with("; nothing was run\n"), "{script_text}: {stderr:?}");
+        assert!(REFUSALS.iter().any(|reason| stderr.ends_with(reason)), "{script_text}: {stderr:?}");
         assert_eq!(sandbox.tree(), before, "{script_text}");
     }
 });
 
 on_every_architecture!(an_unsupported_option_after_the_entrypoint_is_refused, |arch| {
-    let expected = only_an_error(2, "ls: -R: not supported; nothing was run\n");
+    let expected = only_an_error(2, "ls: -R: not supported\n");
     assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-R", "/models"]), expected);
 });
 
@@ -274,7 +277,7 @@ on_every_architecture!(deep_nesting_works_or_is_refused_in_one_line, |arch| {
         let (code, stdout, stderr) = script(&sandbox, &format!("{}echo a{}", "(".repeat(depth), ")".repeat(depth)));
         match code {
             0 => assert_eq!((stdout.as_str(), stderr.as_str()), ("a\n", ""), "{depth}"),
-            2 => assert!(stdout.is_empty() && stderr.ends_with("; nothing was run\n"), "{depth}: {stderr:?}"),
+            2 => assert!(stdout.is_empty() && stderr.lines().count() == 1, "{depth}: {stderr:?}"),
             _ => panic!("{depth}: exit code {code}, {stderr:?}"),
         }
         assert!(code == 0 || depth > 40, "40 nested parentheses work: {stderr:?}");
@@ -314,7 +317,6 @@ fn every_reason_is_the_one_that_strerror_gives() {
         ("ENOENT", libc::ENOENT),
         ("ENOMEM", libc::ENOMEM),
         ("ENOSPC", libc::ENOSPC),
-        ("ENOSYS", libc::ENOSYS),
         ("ENOTDIR", libc::ENOTDIR),
         ("EPERM", libc::EPERM),
         ("EROFS", libc::EROFS),
