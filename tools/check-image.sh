@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs both images as KServe runs a ModelCar, on all four platforms, and compares what is in them with dist/linux/,
-# unless BUILDER_RUST, the version of Rust that built the images, is not this machine's.
+# Runs both images as KServe runs a ModelCar, on all four platforms, builds a ModelCar on each as users do, and compares
+# what is in them with dist/linux/, unless BUILDER_RUST, the version of Rust that built the images, is not this machine's.
 # Foreign platforms are emulated. Prints a table; fails if anything in it is not as it must be.
 set -euo pipefail
 # shellcheck source=tools/containers.sh
@@ -68,6 +68,17 @@ faults() {
   [ $took -lt 3000 ] || { echo "sidecar: took $took ms to stop"; return; }
 }
 
+# A ModelCar as its users make it; on this machine's own platform, as nothing in it differs by platform.
+derived_fault() {
+  local out
+  printf 'FROM %s\nWORKDIR /models\nCOPY model.bin ./\nRUN [ -f model.bin ] && ls -A /models\n' "$1" >"$work/models/Containerfile"
+  image=$(podman build --quiet --layers=false --network none -f "$work/models/Containerfile" "$work/models" 2>"$work/log") ||
+    { tail -n 3 "$work/log"; return; }
+  out=$(result "$image" sh -c "$INIT")
+  podman rmi --force "$image" >/dev/null
+  [[ $out == "0 Pre-fetching"*$'\nOK'* ]] || echo "init: $out"
+}
+
 mkdir "$work"/{models,mnt}
 touch "$work/models/model.bin"
 chmod -R a+rX "$work"
@@ -90,9 +101,13 @@ for arch in "${ARCHES[@]}"; do
     fault=$(faults)
     wrong+=${fault:+$list: $fault; }
   done
-  cmp -s <(jq -S 'del(.config.User)' "$(config modelcar-base "$arch")") <(jq -S 'del(.config.User)' "$(config modelcar-base-nonroot "$arch")") ||
+  cmp -s <(jq -S 'del(.config.User, .history)' "$(config modelcar-base "$arch")") <(jq -S 'del(.config.User, .history)' "$(config modelcar-base-nonroot "$arch")") ||
     wrong+="root and nonroot differ in more than USER; "
   row "linux/$arch" "$(stat -c %s "$work/file")" "$(stat -c %s "$layer")" "${wrong:-ok}"
   [ -z "$wrong" ] || failed=yes
+done
+for list in latest nonroot; do
+  fault=$(derived_fault "localhost/modelcar-base:$list")
+  [ -z "$fault" ] || { say "a ModelCar FROM localhost/modelcar-base:$list: $fault"; failed=yes; }
 done
 [ -z "$failed" ] || die "not as it must be: see the table"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the manifest lists localhost/modelcar-base:latest and :nonroot for the four platforms, writes them to
 # dist/*.oci.tar, and runs them as KServe does. Two builds of the same source give the same digests: files and images
-# bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no history, cached
-# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order.
+# bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no cached
+# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order. The history stays: podman builds on no image without it.
 set -euo pipefail
 # shellcheck source=tools/builder.sh
 . "$(dirname "$0")/builder.sh"
@@ -16,14 +16,18 @@ choose_builder
 mkdir -p dist
 
 build() { # build LIST TARGET ARCHIVE
-  local list=$1 target=$2 archive=$3 arch layout
+  local list=$1 target=$2 archive=$3 arch image former layout
   podman manifest rm "$list" >/dev/null 2>&1 || podman untag "$list" >/dev/null 2>&1 || true
   podman manifest create "$list" >/dev/null
   for arch in "${ARCHES[@]}"; do
     say "building $list for linux/$arch"
-    podman build --quiet --platform "linux/$arch" --target "$target" --manifest "$list" "${BUILDER[@]}" \
-      --layers=false --timestamp 0 --omit-history --identity-label=false -f Containerfile . >"$CONTAINERS/build.log" 2>&1 ||
+    image=$(podman build --quiet --platform "linux/$arch" --target "$target" --manifest "$list" "${BUILDER[@]}" \
+      --layers=false --timestamp 0 --identity-label=false -f Containerfile . 2>"$CONTAINERS/build.log") ||
       { tail -n 30 "$CONTAINERS/build.log" >&2; die "podman could not build it: see above"; }
+    # Without a name of its own it would go with the last image that someone made from it and removed.
+    former=$(podman image inspect --format '{{.Id}}' "$list-$arch" 2>/dev/null || true)
+    podman tag "${image##*$'\n'}" "$list-$arch"
+    [ "$former" = "${image##*$'\n'}" ] || [ -z "$former" ] || podman rmi "$former" >/dev/null 2>&1 || true
   done
   layout=$(mktemp -d)
   podman manifest push --quiet --all "$list" "oci:$layout:${list##*:}" >/dev/null
