@@ -6,18 +6,23 @@
 # shellcheck source=tools/containers.sh
 . "$(dirname "${BASH_SOURCE[0]}")/containers.sh"
 
-STAND_IN=localhost/modelcar-base-builder
+# Named for the Debian it is made of, so that another release gets another one.
+CODENAME=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+STAND_IN=localhost/modelcar-base-builder:${CODENAME:-none}
 
 make_stand_in() {
-  local codename mirror
+  local mirror
   tools/packages.sh mmdebstrap ca-certificates
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   # shellcheck disable=SC2016 # apt-get fills in its own names
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-  [ -n "$codename$mirror" ] || die "no builder image: $RUST_IMAGE cannot be pulled, and this is no Debian to make one from; name one with RUST_IMAGE="
-  say "making the stand-in builder from Debian $codename (once)"
-  as_root mmdebstrap --quiet --variant=minbase --include=gcc,libc6-dev "$codename" - "$mirror" |
-    podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin - "$STAND_IN" >/dev/null
+  if [ -z "$CODENAME" ] || [ -z "$mirror" ]; then
+    die "$RUST_IMAGE cannot be pulled, and this is no Debian to make a stand-in from: name an image that has Rust with RUST_IMAGE="
+  fi
+  say "making the stand-in builder from Debian $CODENAME (once)"
+  # By way of a file: half a system is never imported.
+  as_root mmdebstrap --quiet --format=tar --variant=minbase --include=gcc,libc6-dev "$CODENAME" - "$mirror" >"$CONTAINERS/builder.tar"
+  podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/builder.tar" "$STAND_IN" >/dev/null
+  rm "$CONTAINERS/builder.tar"
 }
 
 choose_builder() {
