@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test push verify-release clean
+.PHONY: help binaries image test push verify-release clean size size-record
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,14 @@ image: binaries ## build localhost/modelcar-base for four platforms, write dist/
 
 test: binaries ## run all tests on those files
 	@tools/test.sh
+
+size: binaries ## compare the files' bytes with the record in size.toml
+	@command -v python3 >/dev/null || tools/packages.sh python3
+	@tools/size.py check
+
+size-record: image ## record the bytes, and write them into the documents
+	@command -v python3 >/dev/null || tools/packages.sh python3
+	@tools/size.py record
 
 push: ## push the images; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/push.sh
