@@ -37,31 +37,27 @@ const DEFAULT: &[u8] = b"sh\0-c\0[ ! -d /mnt ] || ln -sf /proc/$$/root/models /m
 /// The first argument is the name that the program was called by. If that is a command's (a link to the
 /// program), it is the command; if not, the command follows.
 pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: &'a mut [u8]) -> u8 {
-    let mut memory = Memory::new(scratch);
-    // More than KServe's commands to link and wait, or the output of a command in a word, may need more.
-    let length: usize = arguments.clone().map(|argument| argument.len() + 200 * usize::from(argument.has(b'('))).sum();
-    if length > 160 {
-        memory.map();
-    }
-
+    let mut shell = Shell::new(Memory::new(scratch));
     let mut words = arguments.clone();
     if !arguments.next().is_some_and(command::is_known) {
         words = arguments;
     }
-    for word in words {
-        memory.extend(word);
-        memory.push(0);
+    // KServe's commands to link and wait are shorter; the output of a command, `$(`, may be long.
+    if words.clone().any(|word| word.len() > 150 || word.has(b'(')) {
+        shell.memory.map();
     }
-    if memory.length() == 0 {
+    for word in words {
+        shell.memory.extend(word);
+        shell.memory.push(0);
+    }
+    if shell.memory.length() == 0 {
         for &byte in DEFAULT {
-            memory.push(byte);
+            shell.memory.push(byte);
         }
     }
-
-    let words = memory.words(0);
-    let mut shell = Shell::new(memory);
-    shell.call(words, false);
+    let words = shell.memory.words(0);
+    shell.call(words);
     shell.run = true;
-    shell.call(words, false);
+    shell.call(words);
     shell.status
 }

@@ -84,6 +84,16 @@ impl<'a> ZStr<'a> {
         length
     }
 
+    /// Bytes before the first newline, or else the NUL.
+    pub fn line_len(mut self) -> usize {
+        let mut length = 0;
+        while !matches!(self.first(), 0 | b'\n') {
+            self = self.rest();
+            length += 1;
+        }
+        length
+    }
+
     /// Whether the NUL comes first.
     pub fn is_empty(self) -> bool {
         self.first() == 0
@@ -163,6 +173,9 @@ impl<'a> Iterator for Words<'a> {
 }
 
 impl Words<'_> {
+    /// None.
+    pub const NONE: Self = Words { next: core::ptr::null(), end: core::ptr::null(), memory: PhantomData };
+
     /// Whether there is none left.
     pub fn is_empty(&self) -> bool {
         self.next >= self.end
@@ -180,7 +193,7 @@ impl Words<'_> {
 pub struct Memory<'a> {
     /// Invariant: a NUL that is never written lies right behind, so there is one behind every place.
     bytes: &'a [Cell<u8>],
-    length: usize,
+    length: u32,
     /// Room for as many strings as there can be names in a directory, once there is the mapping.
     strings: &'a [Cell<Option<ZStr<'a>>>],
 }
@@ -189,6 +202,9 @@ impl<'a> Memory<'a> {
     /// Bytes of the mapping. A page of it costs nothing until it is touched, so this is only a bound: room for
     /// every word of the longest argument that Linux passes (2 MiB), and for the names of a million files.
     const LARGE: usize = 64 << 20;
+
+    /// A place in the mapping, halfway to its end.
+    pub const FAR: usize = Self::LARGE / 4;
 
     /// Begins with `bytes`.
     pub fn new(bytes: &'a mut [u8]) -> Self {
@@ -215,24 +231,23 @@ impl<'a> Memory<'a> {
         let (bytes, strings) = mapping.split_at_mut_checked(Self::LARGE / 2).unwrap_or_default();
         self.begin(bytes);
         // SAFETY: zeroed memory of this value's own; None is all zero, and a ZStr a pointer (transparent).
-        self.strings = unsafe {
-            core::slice::from_raw_parts(strings.as_ptr().cast(), strings.len() / size_of::<Option<ZStr>>())
-        };
+        self.strings =
+            unsafe { core::slice::from_raw_parts(strings.as_ptr().cast(), strings.len() / size_of::<Option<ZStr>>()) };
     }
 
     /// How many bytes are in use.
     pub fn length(&self) -> usize {
-        self.length
+        self.length as usize
     }
 
     /// Gives back all but the first `length` bytes.
     pub fn truncate(&mut self, length: usize) {
-        self.length = length;
+        self.length = length as u32;
     }
 
     /// Uses one more byte. Ends the process if there is none.
     pub fn push(&mut self, byte: u8) {
-        match self.bytes.get(self.length) {
+        match self.bytes.get(self.length as usize) {
             Some(cell) => cell.set(byte),
             None => out(),
         }
@@ -248,16 +263,7 @@ impl<'a> Memory<'a> {
 
     /// The last byte in use.
     pub fn last(&self) -> u8 {
-        self.bytes.get(self.length.wrapping_sub(1)).map_or(0, Cell::get)
-    }
-
-    /// Lets the bytes from `place` on be those that now lie from `from` on, behind it.
-    pub fn move_down(&mut self, place: usize, from: usize) {
-        let end = self.length;
-        self.length = place;
-        for cell in self.bytes.get(from..end).unwrap_or_default() {
-            self.push(cell.get());
-        }
+        self.bytes.get(self.length.wrapping_sub(1) as usize).map_or(0, Cell::get)
     }
 
     /// The string that begins at `place`.
@@ -271,7 +277,7 @@ impl<'a> Memory<'a> {
 
     /// The bytes in use from `place`.
     pub fn used(&self, place: usize) -> &[Cell<u8>] {
-        self.bytes.get(place..self.length).unwrap_or_default()
+        self.bytes.get(place..self.length as usize).unwrap_or_default()
     }
 
     /// The strings in use from `place`.
@@ -284,9 +290,9 @@ impl<'a> Memory<'a> {
     pub fn read_directory(&mut self, path: ZStr) -> Result<(), Errno> {
         let directory = sys::open_directory(path)?;
         loop {
-            match directory.read(self.bytes.get(self.length..).unwrap_or_default())? {
+            match directory.read(self.bytes.get(self.length as usize..).unwrap_or_default())? {
                 0 => return Ok(()),
-                used => self.length += used,
+                used => self.length += used as u32,
             }
         }
     }
@@ -297,21 +303,18 @@ impl<'a> Memory<'a> {
         const RECORD_LENGTH: usize = 16;
         const NAME: usize = 19;
         let name = self.string(*place + NAME);
-        let length = self.bytes.get(*place + RECORD_LENGTH..).and_then(<[_]>::first_chunk::<2>);
-        *place += length.map_or(usize::MAX / 2, |[a, b]| u16::from_ne_bytes([a.get(), b.get()]).into());
+        // SAFETY: two bytes within the slice; the kernel has written them. Without them there is no next entry.
+        let length = self
+            .bytes
+            .get(*place + RECORD_LENGTH..*place + NAME)
+            .map_or(u16::MAX, |record| unsafe { record.as_ptr().cast::<u16>().read_unaligned() });
+        *place += usize::from(length);
         name
     }
 
-    /// String number `index`.
-    pub fn get(&self, index: usize) -> ZStr<'a> {
-        self.strings.get(index).and_then(Cell::get).unwrap_or(ZStr::EMPTY)
-    }
-
-    /// Sets string number `index`.
-    pub fn set(&self, index: usize, string: ZStr<'a>) {
-        if let Some(cell) = self.strings.get(index) {
-            cell.set(Some(string));
-        }
+    /// Room for strings.
+    pub fn strings(&self) -> &'a [Cell<Option<ZStr<'a>>>] {
+        self.strings
     }
 }
 

@@ -44,7 +44,6 @@ const REASONS: &[u8] = b"\
     \x90Device or resource busy\0\
     \x91File exists\0\
     \x94Not a directory\0\
-    \x95Is a directory\0\
     \x96Invalid argument\0\
     \x9cNo space left on device\0\
     \x9eRead-only file system\0\

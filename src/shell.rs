@@ -6,7 +6,6 @@
 //! pipeline = [ "!" ] command
 //! command  = "(" list ")"
 //!          | ( "while" | "until" ) list "do" list "done"
-//!          | "if" list "then" list { "elif" list "then" list } [ "else" list ] "fi"
 //!          | [ "exec" ] word { word }
 //! word     = { character | "\" character | "$$" | "'" ... "'" | '"' ... '"' }
 //! "..."    = { character | "\" any of $ ` " \ | "$$" | "$(" "ls" { word } ")" }
@@ -25,27 +24,19 @@ use crate::sys;
 /// How deep `(`, loops, conditions and `$(` may nest: each level needs a few hundred bytes of stack.
 const DEEPEST: u8 = 200;
 
-/// How much of a refused word a message shows, in bytes.
-const LONGEST: usize = 64;
-
 /// The words with a meaning where a command is expected, a blank before and behind each; their index is their token.
-const KEYWORDS: ZStr = ZStr::new(c" do done then elif else fi ! while until if ");
+const KEYWORDS: ZStr = ZStr::new(c" do done ! while until ");
 
 /// What a script is made of. Operators are known by their first character.
 type Token = u8;
 const END: Token = 0;
 const DO: Token = 1;
-const DONE: Token = 2;
-const THEN: Token = 3;
-const ELIF: Token = 4;
-const ELSE: Token = 5;
-const FI: Token = 6; // the last of those that end a list
-const NOT: Token = 7;
-const WHILE: Token = 8;
-const UNTIL: Token = 9;
-const IF: Token = 10;
-const WORD: Token = 11;
-const NEWLINE: Token = 12;
+const DONE: Token = 2; // the last of those that end a list
+const NOT: Token = 3;
+const WHILE: Token = 4;
+const UNTIL: Token = 5;
+const WORD: Token = 6;
+const NEWLINE: Token = 7;
 
 /// A script, how far it has been read, and what its commands have left behind.
 pub struct Shell<'a> {
@@ -54,12 +45,14 @@ pub struct Shell<'a> {
     /// The last token, and where it began. A word is still to be read, all others have been.
     token: Token,
     start: ZStr<'a>,
-    depth: u8,
+    pub(crate) depth: u8,
     /// Where words are put together.
     pub(crate) memory: Memory<'a>,
     /// Name and further words of the command at hand.
     pub(crate) name: ZStr<'a>,
     pub(crate) words: Words<'a>,
+    /// The output of the command at hand is to stay in memory.
+    pub(crate) capture: bool,
     /// Exit status of the last command.
     pub(crate) status: u8,
     /// Commands run; if not, they are only checked.
@@ -78,9 +71,10 @@ impl<'a> Shell<'a> {
             token: END,
             start: ZStr::EMPTY,
             depth: 0,
-            words: memory.words(0),
             memory,
             name: ZStr::EMPTY,
+            words: Words::NONE,
+            capture: false,
             status: 0,
             run: false,
             exited: false,
@@ -110,7 +104,7 @@ impl<'a> Shell<'a> {
                 b'|' => self.run &= self.status != 0,
                 b';' | NEWLINE => {
                     self.newlines();
-                    if self.token <= FI || self.token == b')' {
+                    if self.token <= DONE || self.token == b')' {
                         break;
                     }
                     continue;
@@ -130,7 +124,6 @@ impl<'a> Shell<'a> {
         match self.token {
             WHILE => self.repeat(true),
             UNTIL => self.repeat(false),
-            IF => self.condition(),
             b'(' => self.subshell(),
             WORD => self.simple(),
             _ => self.unexpected(),
@@ -172,35 +165,10 @@ impl<'a> Shell<'a> {
         }
     }
 
-    fn condition(&mut self) {
-        let run = self.run;
-        let mut open = run; // no branch has been taken yet
-        loop {
-            self.allow(open);
-            self.list();
-            self.expect(THEN);
-            self.run &= self.status == 0;
-            open &= !self.run;
-            self.list();
-            if self.token != ELIF {
-                break;
-            }
-        }
-        self.allow(open);
-        if self.run {
-            self.status = 0; // where no branch runs, that is success
-        }
-        if self.token == ELSE {
-            self.list();
-        }
-        self.expect(FI);
-        self.allow(run);
-    }
-
     fn simple(&mut self) {
         let start = self.memory.length();
         self.read_words();
-        self.call(self.memory.words(start), false);
+        self.call(self.memory.words(start));
         self.memory.truncate(start);
     }
 
@@ -281,8 +249,11 @@ impl<'a> Shell<'a> {
         self.read_words();
         self.advance();
         self.expect(b')');
-        let output = self.call(self.memory.words(start), true);
-        self.memory.move_down(start, output);
+        let words = self.memory.words(start);
+        self.memory.truncate(start);
+        self.capture = true;
+        self.call(words);
+        self.capture = false;
         while self.memory.length() > start && self.memory.last() == b'\n' {
             self.memory.truncate(self.memory.length() - 1);
         }
@@ -325,7 +296,7 @@ impl<'a> Shell<'a> {
         self.start = self.at;
         self.token = character;
         if !ends_word(character) {
-            self.token = index(KEYWORDS, self.at);
+            self.token = index(KEYWORDS, self.at, true);
             if self.token != WORD {
                 while !ends_word(self.at.first()) {
                     self.skip();
@@ -368,22 +339,16 @@ impl<'a> Shell<'a> {
     }
 
     fn unexpected(&mut self) -> ! {
+        if self.token == END {
+            self.start = const { ZStr::new(c"end") };
+        }
         self.refuse_here(UNEXPECTED)
     }
 
     /// Refuses the token or word that has begun last.
     fn refuse_here(&mut self, why: ZStr) -> ! {
-        let length = self.memory.length();
-        self.at = self.start;
-        loop {
-            self.take();
-            if ends_word(self.at.first()) || self.memory.length() > length + LONGEST {
-                break;
-            }
-        }
-        self.memory.push(0);
         self.name = const { ZStr::new(c"sh") };
-        self.refuse(self.memory.string(length), why)
+        self.refuse(self.start, why)
     }
 
     /// Says what is refused and why, and ends the process.
@@ -398,15 +363,16 @@ fn ends_word(character: u8) -> bool {
     matches!(character, 0 | b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
 }
 
-/// The index in `table`, whose words each have a blank behind them, of the one that `text` begins with;
-/// the number of words if it is none of them.
-pub(crate) fn index(table: ZStr, text: ZStr) -> u8 {
+/// The index in `table`, whose words each have a blank behind them, of `text`, or if it is `source`, of the word that
+/// it begins with; the number of words if it is none of them.
+pub(crate) fn index(table: ZStr, text: ZStr, source: bool) -> u8 {
     let mut index = 0;
     let mut at = text;
     let mut same = true;
     for byte in table {
         if byte == b' ' {
-            if same && ends_word(at.first()) {
+            let next = at.first();
+            if same && (next == 0 || source && ends_word(next)) {
                 break;
             }
             index += 1;

@@ -73,6 +73,7 @@ pub const STDOUT: usize = 1;
 pub const STDERR: usize = 2;
 
 /// Ends the process with `status`. exit_group(2).
+#[inline(never)] // a call is shorter
 pub fn exit(status: u8) -> ! {
     arch::exit_group(status)
 }
@@ -200,13 +201,15 @@ pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Writes the pieces to standard error with one writev(2), so that lines of several processes do not mix.
+/// Writes the pieces, each up to its first newline, to standard error, the last of which is a newline; with one
+/// writev(2), so that it is one line, and lines of several processes do not mix.
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
 pub fn message(pieces: [ZStr; 6]) {
     // struct iovec, include/uapi/linux/uio.h: address, length.
-    let vector = pieces.map(|piece| [piece.address(), piece.len()]);
-    // SAFETY: each element is a string of that length, and all outlive the call.
+    let mut vector = pieces.map(|piece| [piece.address(), piece.line_len()]);
+    vector[5][1] = 1;
+    // SAFETY: each element is a string of at least that length, and all outlive the call.
     unsafe { arch::syscall3(nr::WRITEV, STDERR, vector.as_ptr() as usize, vector.len()) };
 }
 
@@ -337,7 +340,7 @@ pub unsafe extern "C" fn entry(frame: *mut usize) -> ! {
     // SAFETY: the array follows argc.
     let argv = Argv(unsafe { frame.add(1) }.cast_const().cast());
     if let Err(error) = handle_signals() {
-        crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signal handlers") }, error);
+        crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signals") }, error);
         exit(1);
     }
     exit(crate::main(argv, scratch))

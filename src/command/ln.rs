@@ -27,49 +27,43 @@ impl<'a> Shell<'a> {
         if !self.run {
             return 0;
         }
+        let force = options & 2 != 0;
+
         // On a fresh volume this is all.
         let mut place = path;
         let mut made = sys::symlink(target, place);
         if made == Err(Errno::EEXIST) {
-            // A directory takes the link inside, where again something may be in the way.
-            place = self.path(path, 0, ZStr::EMPTY);
-            if sys::is(sys::mode(place, Follow::No), sys::DIRECTORY) {
+            place = self.path(place, 0, ZStr::EMPTY);
+            let mut there = sys::mode(place, Follow::No);
+            if sys::is(there, sys::DIRECTORY) {
+                // A directory takes the link inside, where again something may be in the way.
                 place = self.path(place, b'/', base(target));
                 made = sys::symlink(target, place);
+                there = sys::mode(place, Follow::No);
             }
-        }
-        if made == Err(Errno::EEXIST) {
-            made = self.replace(target, &mut place, options & 2 != 0);
+            let replace = sys::is(there, sys::SYMLINK) || force && !sys::is(there, sys::DIRECTORY);
+            if replace && made == Err(Errno::EEXIST) {
+                let link = place;
+                place = self.path(link, 0, SUFFIX);
+                if sys::is(sys::mode(place, Follow::No), sys::SYMLINK) {
+                    // A start that was killed before the rename has left it. If it stays, the next step says so.
+                    let _ = sys::unlink(place);
+                }
+                made = sys::symlink(target, place);
+                if made.is_ok() {
+                    made = sys::rename(place, link);
+                    if made.is_err() {
+                        let _ = sys::unlink(place); // the error to report is the rename's
+                    }
+                    place = link;
+                }
+            }
         }
         if made.is_ok() {
             report::line(report::PROGRAM, place, const { ZStr::new(c" -> ") }, target);
             self.linked = true;
         }
         self.outcome(place, made)
-    }
-
-    /// Puts the link in the place of another, or of a file if `force` is set. `place` becomes what an error is about.
-    fn replace(&mut self, target: ZStr, place: &mut ZStr<'a>, force: bool) -> Result<(), Errno> {
-        let link = *place;
-        let mode = sys::mode(link, Follow::No);
-        if sys::is(mode, sys::DIRECTORY) || !(force || sys::is(mode, sys::SYMLINK)) {
-            return Err(Errno::EEXIST);
-        }
-        let new = self.path(link, 0, SUFFIX);
-        *place = new;
-        let mut made = sys::symlink(target, new);
-        if made == Err(Errno::EEXIST) && sys::is(sys::mode(new, Follow::No), sys::SYMLINK) {
-            // A start that was killed here has left it.
-            sys::unlink(new)?;
-            made = sys::symlink(target, new);
-        }
-        made?;
-        *place = link;
-        let renamed = sys::rename(new, link);
-        if renamed.is_err() {
-            let _ = sys::unlink(new); // the error to report is the rename's
-        }
-        renamed
     }
 }
 

@@ -17,7 +17,7 @@ use crate::sys::{self, Errno};
 /// `exec` a shell has and this language has not: taken for unknown commands, the script would go on without them.
 const COMMANDS: ZStr = ZStr::new(
     c": true false exit echo [ test ln mkdir ls sleep chmod sh exec \
-} case esac for . break cd continue eval export read readonly return set shift trap umask unset wait ",
+if case for . break cd continue eval export read readonly return set shift trap umask unset wait ",
 );
 const COLON: u8 = 0;
 const TRUE: u8 = 1;
@@ -33,11 +33,10 @@ const SLEEP: u8 = 10;
 const CHMOD: u8 = 11;
 const SH: u8 = 12;
 const EXEC: u8 = 13;
-const UNKNOWN: u8 = 33;
+const UNKNOWN: u8 = 32;
 
 fn find(name: ZStr) -> u8 {
-    let local = name.after(c"/usr").unwrap_or(name);
-    index(COMMANDS, local.after(c"/bin/").unwrap_or(name))
+    index(COMMANDS, name.after(c"/bin/").unwrap_or(name), false)
 }
 
 /// Whether there is a command of that name.
@@ -46,21 +45,20 @@ pub fn is_known(name: ZStr) -> bool {
 }
 
 impl<'a> Shell<'a> {
-    /// Runs the command that `words` are, or only checks it. With `capture`, what it prints
-    /// stays in memory; returns where that begins.
-    pub(crate) fn call(&mut self, words: Words<'a>, capture: bool) -> usize {
-        let mut output = self.memory.length();
+    /// Runs the command that `words` are, or only checks it.
+    pub(crate) fn call(&mut self, words: Words<'a>) {
         self.words = words;
+        let run = self.run;
         let mut exec = false;
         let mut status = 0;
         while let Some(name) = self.words.next() {
             self.name = name;
             let command = find(name);
             if command == EXEC {
-                exec = self.run;
+                exec = run;
                 continue;
             }
-            if capture && command != LS {
+            if command > EXEC && (command < UNKNOWN || name.has(b'=')) || self.capture && command != LS {
                 self.refuse(name, NOT_SUPPORTED);
             }
             status = match command {
@@ -71,34 +69,38 @@ impl<'a> Shell<'a> {
                 BRACKET | TEST => self.test(command == BRACKET),
                 LN => self.ln(),
                 MKDIR => self.mkdir(),
-                LS => self.ls(capture, &mut output),
+                LS => self.ls(),
                 SLEEP => self.sleep(),
                 CHMOD => self.chmod(),
                 SH => self.sh(),
-                UNKNOWN if !name.has(b'=') => {
-                    if self.run {
-                        report::line(const { ZStr::new(c"sh") }, name, report::COLON, const { ZStr::new(c"not found") });
+                _ => {
+                    if run {
+                        report::line(
+                            const { ZStr::new(c"sh") },
+                            name,
+                            report::COLON,
+                            const { ZStr::new(c"not found") },
+                        );
                     }
                     127
                 }
-                _ => self.refuse(name, NOT_SUPPORTED),
             };
             break;
         }
-        if self.run {
+        if run {
             self.status = status;
-            self.exited |= exec && !capture;
+            self.exited |= exec && !self.capture;
             self.run = !self.exited;
         }
-        output
     }
 
     /// `sh -c SCRIPT`
     fn sh(&mut self) -> u8 {
-        if !self.word().is(c"-c") {
-            self.refuse(const { ZStr::new(c"other than -c SCRIPT") }, NOT_SUPPORTED);
+        // Only as the program's own command: reading another script would lose the place in this one.
+        if self.depth > 0 || self.options(const { ZStr::new(c"c") }) == 0 {
+            self.refuse(self.name, NOT_SUPPORTED);
         }
-        let script = self.word();
+        let script = self.operand();
         self.read(script);
         self.status
     }
@@ -114,21 +116,13 @@ impl<'a> Shell<'a> {
         status
     }
 
-    /// The next word, which must be there.
-    fn word(&mut self) -> ZStr<'a> {
-        match self.words.next() {
-            Some(word) => word,
-            None => self.refuse(const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") }),
-        }
-    }
-
     /// The next word, which must be there and not be an option.
     fn operand(&mut self) -> ZStr<'a> {
-        let word = self.word();
-        if is_option(word) {
-            self.refuse(word, NOT_SUPPORTED);
+        match self.words.next() {
+            Some(word) if !is_option(word) => word,
+            Some(word) => self.refuse(word, NOT_SUPPORTED),
+            None => self.refuse(const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") }),
         }
-        word
     }
 
     /// No word must be left.
@@ -192,7 +186,7 @@ impl<'a> Shell<'a> {
 
     /// Writes what is in memory from `place` to standard output; returns the exit status.
     fn print(&self, place: usize) -> u8 {
-        self.outcome(const { ZStr::new(c"standard output") }, sys::write_all(sys::STDOUT, self.memory.used(place)))
+        self.outcome(const { ZStr::new(c"stdout") }, sys::write_all(sys::STDOUT, self.memory.used(place)))
     }
 
     /// Puts `head`, `separator` unless it is 0, and `tail` together to a path, without slashes at its end.

@@ -7,7 +7,7 @@ use crate::sys;
 impl Shell<'_> {
     /// Sleeps for N seconds, or for ever.
     pub(super) fn sleep(&mut self) -> u8 {
-        let word = self.word();
+        let word = self.operand();
         self.end();
         let seconds = if word.is(c"infinity") { None } else { Some(self.number(word, 10)) };
         if !self.run {

@@ -1,8 +1,8 @@
 //! `test EXPRESSION`, `[ EXPRESSION ]`
 
-use crate::report::{NOT_CLOSED, NOT_SUPPORTED};
 use crate::memory::ZStr;
-use crate::shell::Shell;
+use crate::report::{NOT_CLOSED, NOT_SUPPORTED};
+use crate::shell::{Shell, index};
 use crate::sys::{self, Follow};
 
 impl Shell<'_> {
@@ -15,37 +15,28 @@ impl Shell<'_> {
             }
             self.words.end_at(last);
         }
-        let mut wrong = 1;
-        loop {
+        let mut negate = false;
+        let holds = loop {
             let word = self.words.next().unwrap_or(ZStr::EMPTY);
             let words = self.words;
-            let Some(operand) = self.words.next() else {
-                return if word.is_empty() { wrong } else { 1 - wrong };
-            };
+            let Some(operand) = self.words.next() else { break !word.is_empty() };
             if word.is(c"!") {
-                wrong = 1 - wrong;
+                negate = !negate;
                 self.words = words;
                 continue;
             }
-            let operator = word.rest();
-            if word.first() != b'-' || !operator.rest().is_empty() || self.words.next().is_some() {
+            let operator = index(const { ZStr::new(c"-L -d -f -e -n -z ") }, word, false);
+            if operator > 5 || !self.words.is_empty() {
                 self.refuse(word, NOT_SUPPORTED);
             }
-            let letter = operator.first();
-            let kind = match letter {
-                b'n' | b'z' | b'e' => 0,
-                b'd' => sys::DIRECTORY,
-                b'f' => sys::REGULAR,
-                b'L' => sys::SYMLINK,
-                _ => self.refuse(word, NOT_SUPPORTED),
-            };
-            let holds = if letter == b'n' || letter == b'z' {
-                operand.is_empty() == (letter == b'z')
-            } else {
-                let mode = if self.run { sys::mode(operand, if letter == b'L' { Follow::No } else { Follow::Yes }) } else { 0 };
-                mode != 0 && (kind == 0 || sys::is(mode, kind))
-            };
-            return if holds { 1 - wrong } else { wrong };
-        }
+            if operator > 3 {
+                break operand.is_empty() == (operator == 5);
+            }
+            let follow = if operator == 0 { Follow::No } else { Follow::Yes };
+            let mode = if self.run { sys::mode(operand, follow) } else { 0 };
+            let kind = [sys::SYMLINK, sys::DIRECTORY, sys::REGULAR].get(usize::from(operator));
+            break mode != 0 && kind.is_none_or(|kind| sys::is(mode, *kind));
+        };
+        u8::from(holds == negate)
     }
 }
