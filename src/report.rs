@@ -18,7 +18,7 @@ pub const COLON: ZStr = ZStr::new(c": ");
 
 /// `WHO: WHAT<separator>WHY`
 pub fn line(who: ZStr, what: ZStr, separator: ZStr, why: ZStr) {
-    sys::message([who, COLON, what, separator, why, const { ZStr::new(c"\n") }]);
+    sys::message(&[who, COLON, what, separator, why]);
 }
 
 /// Says who failed, on what, and why.
@@ -49,7 +49,6 @@ const REASONS: &[u8] = b"\
     \x9eRead-only file system\0\
     \xa0Broken pipe\0\
     \xa4File name too long\0\
-    \xa8Too many levels of symbolic links\0\
     \xfaDisk quota exceeded\0";
 
 /// Bytes that [`decimal`] needs: for the largest number and a NUL.

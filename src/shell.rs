@@ -339,8 +339,8 @@ impl<'a> Shell<'a> {
     }
 
     fn unexpected(&mut self) -> ! {
-        if self.token == END {
-            self.start = const { ZStr::new(c"end") };
+        if matches!(self.token, END | NEWLINE) {
+            self.start = const { ZStr::new(c"end of line") };
         }
         self.refuse_here(UNEXPECTED)
     }

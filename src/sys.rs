@@ -8,6 +8,7 @@
 use crate::arch::{self, nr};
 use crate::memory::ZStr;
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use core::num::NonZeroU16;
 
 /// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
@@ -150,7 +151,7 @@ const _: () = assert!(core::mem::offset_of!(Statx, mode) == 28);
 /// Type and permission bits of `path`; 0, which is no file's, if it can't be looked up. statx(2).
 pub fn mode(path: ZStr, follow: Follow) -> u16 {
     const STATX_TYPE_AND_MODE: usize = 0x1 | 0x2;
-    let mut statx = core::mem::MaybeUninit::<Statx>::uninit();
+    let mut statx = MaybeUninit::<Statx>::uninit();
     let args = [CWD, path.address(), follow as usize, STATX_TYPE_AND_MODE, statx.as_mut_ptr() as usize, 0];
     // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Statx` has.
     match unsafe { arch::syscall6(nr::STATX, args) } {
@@ -201,15 +202,19 @@ pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Writes the pieces, each up to its first newline, to standard error, the last of which is a newline; with one
-/// writev(2), so that it is one line, and lines of several processes do not mix.
+/// Writes the pieces, each up to its first newline, and a newline to standard error; with one writev(2), so that it
+/// is one line, and lines of several processes do not mix.
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
-pub fn message(pieces: [ZStr; 6]) {
-    // struct iovec, include/uapi/linux/uio.h: address, length.
-    let mut vector = pieces.map(|piece| [piece.address(), piece.line_len()]);
-    vector[5][1] = 1;
-    // SAFETY: each element is a string of at least that length, and all outlive the call.
+pub fn message(pieces: &[ZStr; 5]) {
+    const NEWLINE: ZStr = ZStr::new(c"\n");
+    // struct iovec, include/uapi/linux/uio.h: address, length. Not initialised first: that would be a memset(3).
+    let mut vector = [const { MaybeUninit::uninit() }; 6];
+    for (index, place) in vector.iter_mut().enumerate() {
+        let piece = pieces.get(index);
+        place.write(piece.map_or([NEWLINE.address(), 1], |piece| [piece.address(), piece.line_len()]));
+    }
+    // SAFETY: all six are written; each is a string of at least that length, and all outlive the call.
     unsafe { arch::syscall3(nr::WRITEV, STDERR, vector.as_ptr() as usize, vector.len()) };
 }
 

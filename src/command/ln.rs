@@ -27,13 +27,13 @@ impl<'a> Shell<'a> {
         if !self.run {
             return 0;
         }
-        let force = options & 2 != 0;
-
         // On a fresh volume this is all.
         let mut place = path;
         let mut made = sys::symlink(target, place);
         if made == Err(Errno::EEXIST) {
-            place = self.path(place, 0, ZStr::EMPTY);
+            place = self.path(path, 0, ZStr::EMPTY);
+            // With a slash at its end a path is not a file's.
+            let force = options & 2 != 0 && place.len() == path.len();
             let mut there = sys::mode(place, Follow::No);
             if sys::is(there, sys::DIRECTORY) {
                 // A directory takes the link inside, where again something may be in the way.
