@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test push verify-release clean size size-record
+.PHONY: help binaries image test e2e push verify-release clean size size-record bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ size: binaries ## compare the files' bytes with the record in size.toml
 size-record: image ## record the bytes, and write them into the documents
 	@command -v python3 >/dev/null || tools/packages.sh python3
 	@tools/size.py record
+
+bench: binaries ## measure the program beside its peers, and write docs/benchmarks.md; as root, on amd64
+	@bench/run.sh $(RUNS)
+
+e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes
+	@tests/e2e/run.sh
 
 push: ## push the images; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/push.sh
