@@ -30,6 +30,8 @@ FIGURES = {"file": "the file", "text": "its machine code", "layer": "its compres
 RECORD = "size.toml"
 PARTS = "docs/size.tsv"
 HISTORY = "docs/size.md"
+BENCHMARKS = "docs/benchmarks.json"
+GO = "today's base image (Go)"
 PLOT = "docs/size.svg"
 HEADERS = 64 + 2 * 56  # the ELF header and two program headers
 
@@ -119,7 +121,7 @@ def parts(arch, image):
             add(plain(name), size)
         elif re.search(r"\.str\d+\.\d+$", section):  # strings of the same kind, merged by the linker
             for text in image[start:at].removesuffix(b"\0").split(b"\0"):
-                name = shown(text) or f'"{text.decode("latin-1")}"' if text else "alignment"
+                name = shown(text) or repr(text.decode("latin-1")) if text else "alignment"
                 add(name, len(text) + 1)
         else:
             owner = re.search(r"_ZN(.*?)17h[0-9a-f]{16}E", section)
@@ -234,6 +236,23 @@ def report(now, record):
     return text, wrong, notes
 
 
+def peers(record):
+    """What else a ModelCar can be based on. Measured figures are those of `make bench`, the others are quoted."""
+    rows = "| base | compressed layer, bytes | the program in it, bytes | platforms | from |\n|---|--:|--:|---|---|\n"
+    rows += (f"| this one, amd64 | {number(record['amd64'].get('layer'))} | {number(record['amd64'].get('file'))} | "
+             "amd64, arm64, ppc64le, s390x | measured |\n")
+    if os.path.exists(BENCHMARKS):
+        data = json.loads(read(BENCHMARKS))
+        files = {row["name"]: row["file"] for row in data["programs"]}
+        rows += (f"| today's ModelCar base image, in Go | {number(data['go_layer'])} | "
+                 f"{number(files[GO])} | amd64; arm64 holds an amd64 file | "
+                 "measured: PyPI's modelcar-base-image 0.1.0 |\n")
+        rows += f"| busybox | | {number(files['busybox sh'])} | many | measured: Debian's busybox-static; no image |\n"
+    rows += "| busybox image | about 5 MB | | many | quoted from the README of today's base image |\n"
+    rows += "| ubi-micro image | about 30 MB | | amd64, arm64, ppc64le, s390x | quoted from the same |\n"
+    return f"\n\n{rows}\n"
+
+
 # Figures in the documents: <!-- size:NAME -->...<!-- /size -->, one line or several.
 
 
@@ -266,6 +285,7 @@ def values(record, history):
     for key in FIGURES:
         figures = [record[arch][key] for arch in ARCHES if record[arch].get(key) is not None]
         result[f"{key}.range"] = f"{min(figures):,} to {max(figures):,}" if figures else "not recorded"
+    result["peers"] = peers(record)
     rows = "| version | " + " | ".join(ARCHES) + " |\n|---|" + "--:|" * len(ARCHES) + "\n"
     for version, figures in history:
         rows += f"| {version} | " + " | ".join(f"{figure:,}" for figure in figures) + " |\n"
