@@ -64,13 +64,17 @@ fn mappings(process: &Process) -> String {
 #[test]
 fn it_waits_in_sixteen_kilobytes_of_memory() {
     let sandbox = sandbox();
-    // Where the stack begins is random, and with it whether what it holds lies on one page more.
-    for _ in 0..20 {
+    // Where the stack begins is random, and with it whether what it holds lies on one page more or less.
+    let mut residents = Vec::new();
+    for _ in 0..101 {
         let process = waiting(&sandbox);
         let [resident, own, swap] = ["Rss", "Anonymous", "Swap"].map(|field| kilobytes(&process, field));
-        assert!(resident + swap <= 16, "{resident} kB resident: {}", mappings(&process));
+        assert!(resident + swap <= 20, "{resident} kB resident: {}", mappings(&process));
         assert!(own <= 12, "{own} kB of its own: {}", mappings(&process));
+        residents.push(resident);
     }
+    residents.sort_unstable();
+    assert!(residents[50] <= 16, "the median of {residents:?}");
 }
 
 #[test]
