@@ -43,7 +43,7 @@ pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: 
         words = arguments;
     }
     // KServe's commands to link and wait are shorter; the output of a command, `$(`, may be long.
-    if words.clone().any(|word| word.len() > 150 || word.has(b'(')) {
+    if words.clone().any(|word| word.len() > 120 || word.has(b'(')) {
         shell.memory.map();
     }
     for word in words {

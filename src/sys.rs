@@ -14,7 +14,7 @@ use core::num::NonZeroU16;
 /// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
 ///
 /// KServe's scripts need about 100. All that the stack holds should fit on two 4 KiB pages.
-pub const SCRATCH: usize = 1024;
+pub const SCRATCH: usize = 512;
 
 /// An error number: `include/uapi/asm-generic/errno-base.h` and `errno.h`. Those named here are the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -330,7 +330,7 @@ impl Iterator for Argv {
 ///               envp[0], envp[1], ..., null
 ///  frame + 8:   argv[0], argv[1], ..., null
 ///  frame:       argc
-///  frame - 1024: scratch memory
+///  frame - 512:  scratch memory
 ///               stack pointer
 /// ```
 ///
