@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from kubernetes import expand
+from cluster import expand
 
 
 def podman(*args, check=True, **kwargs):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BASE
-from kubernetes import UID, VOLUME, expand, init_script, kserve_pod, link_script
+from cluster import UID, VOLUME, expand, init_script, kserve_pod, link_script
 from podman import Pod, podman, wait_for
 
 NONROOT = BASE.replace("latest", "nonroot")
