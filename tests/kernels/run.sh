@@ -134,7 +134,11 @@ done
 for tool in apt-get dpkg-deb; do
   command -v $tool >/dev/null || die "no $tool here: run this on Debian, a container will do"
 done
-tools/packages.sh cpio qemu-system-x86 qemu-system-arm qemu-system-ppc qemu-system-misc
+tools/packages.sh cpio
+for kernel in "${KERNELS[@]}"; do
+  emulator=${MACHINE[$kernel]%% *} # which is the name of a package too, if only of one that another provides
+  command -v "$emulator" >/dev/null || tools/packages.sh "${emulator//_/-}"
+done
 mkdir -p "$CACHE"
 for kernel in "${KERNELS[@]}"; do fetch "$kernel"; done
 
