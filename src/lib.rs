@@ -42,7 +42,8 @@ pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: 
     if !arguments.next().is_some_and(command::is_known) {
         words = arguments;
     }
-    // KServe's commands to link and wait are shorter; the output of a command, `$(`, may be long.
+    // What KServe has the sidecar do is shorter, and the scratch memory holds all its words. The output of a command
+    // in a word, `$(`, may be long.
     if words.clone().any(|word| word.len() > 120 || word.has(b'(')) {
         shell.memory.map();
     }

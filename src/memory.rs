@@ -181,9 +181,9 @@ impl Words<'_> {
         self.next >= self.end
     }
 
-    /// Ends before `word`, which is one of them.
+    /// Ends before `word`, if it is one of them.
     pub fn end_at(&mut self, word: ZStr) {
-        self.end = word.0.as_ptr();
+        self.end = self.end.min(word.0.as_ptr());
     }
 }
 

@@ -21,7 +21,7 @@ use crate::memory::{Memory, Words, ZStr};
 use crate::report::{self, NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
 use crate::sys;
 
-/// How deep `(`, loops, conditions and `$(` may nest: each level needs a few hundred bytes of stack.
+/// How deep `(`, loops and `$(` may nest: each level needs a few hundred bytes of stack.
 const DEEPEST: u8 = 200;
 
 /// The words with a meaning where a command is expected, a blank before and behind each; their index is their token.

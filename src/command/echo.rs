@@ -12,6 +12,7 @@ impl Shell<'_> {
             return 0;
         }
         let start = self.memory.length();
+        #[allow(clippy::while_let_on_iterator)] // a copy of the iterator would be bytes more
         while let Some(word) = self.words.next() {
             self.memory.extend(word);
             self.memory.push(b' ');
