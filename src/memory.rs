@@ -172,7 +172,7 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
     /// None.
     pub const NONE: Self = Words { next: core::ptr::null(), end: core::ptr::null(), memory: PhantomData };
 
@@ -181,9 +181,14 @@ impl Words<'_> {
         self.next >= self.end
     }
 
-    /// Ends before `word`, if it is one of them.
-    pub fn end_at(&mut self, word: ZStr) {
-        self.end = self.end.min(word.0.as_ptr());
+    /// Takes the last one away; an empty string if there is none.
+    pub fn pop(&mut self) -> ZStr<'a> {
+        let mut last = ZStr::EMPTY;
+        for word in *self {
+            last = word;
+            self.end = word.0.as_ptr();
+        }
+        last
     }
 }
 

@@ -340,7 +340,7 @@ impl<'a> Shell<'a> {
 
     fn unexpected(&mut self) -> ! {
         if matches!(self.token, END | NEWLINE) {
-            self.start = const { ZStr::new(c"end of line") };
+            self.start = const { ZStr::new(c"line end") };
         }
         self.refuse_here(UNEXPECTED)
     }

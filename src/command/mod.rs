@@ -17,7 +17,7 @@ use crate::sys::{self, Errno};
 /// `exec` a shell has and this language has not: taken for unknown commands, the script would go on without them.
 const COMMANDS: ZStr = ZStr::new(
     c": true false exit echo [ test ln mkdir ls sleep chmod sh exec \
-if case for . break cd continue eval export read readonly return set shift trap umask unset wait ",
+if case for . break cd continue eval export read return set shift trap umask unset wait ",
 );
 const COLON: u8 = 0;
 const TRUE: u8 = 1;
@@ -33,7 +33,7 @@ const SLEEP: u8 = 10;
 const CHMOD: u8 = 11;
 const SH: u8 = 12;
 const EXEC: u8 = 13;
-const UNKNOWN: u8 = 32;
+const UNKNOWN: u8 = 31;
 
 fn find(name: ZStr) -> u8 {
     index(COMMANDS, name.after(c"/bin/").unwrap_or(name), false)

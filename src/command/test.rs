@@ -8,12 +8,8 @@ use crate::sys::{self, Follow};
 impl Shell<'_> {
     /// True (0) or false (1): nothing, STRING, `-d PATH` and its like, or `!` and one of these.
     pub(super) fn test(&mut self, bracket: bool) -> u8 {
-        if bracket {
-            let last = self.words.last().unwrap_or(ZStr::EMPTY);
-            if !last.is(c"]") {
-                self.refuse(self.name, NOT_CLOSED);
-            }
-            self.words.end_at(last);
+        if bracket && !self.words.pop().is(c"]") {
+            self.refuse(self.name, NOT_CLOSED);
         }
         let mut negate = false;
         let holds = loop {
