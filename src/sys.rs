@@ -221,9 +221,10 @@ pub fn message(pieces: &[ZStr; 5]) {
 /// Maps `length` bytes of zeroed memory; a page costs nothing until it is touched. mmap(2).
 pub fn map(length: usize) -> Result<&'static mut [u8], Errno> {
     const PROT_READ_WRITE: usize = 0x1 | 0x2;
-    const MAP_PRIVATE_ANONYMOUS_NORESERVE: usize = 0x2 | 0x20 | 0x4000;
+    const MAP_PRIVATE_ANONYMOUS: usize = 0x2 | 0x20;
     // SAFETY: a new mapping, at an address of the kernel's choice, overlaps nothing.
-    let address = unsafe { arch::mmap([0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, usize::MAX, 0]) };
+    let address =
+        unsafe { arch::mmap([0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | arch::MAP_NORESERVE, usize::MAX, 0]) };
     if let -4095..=-1 = address {
         return Err(Errno::ENOMEM);
     }

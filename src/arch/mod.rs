@@ -11,7 +11,7 @@
 //! | `mmap` | the one call whose arguments some machine passes in memory |
 //! | `exit_group` | end the process; does not return |
 //! | `nr` | system call numbers |
-//! | `O_DIRECTORY`, `SA_RESTORER` | the constants that differ |
+//! | `MAP_NORESERVE`, `O_DIRECTORY`, `SA_RESTORER` | the constants that differ |
 //!
 //! All results follow one convention: 0 or more is success, -4095 to -1 is the negated error number.
 //! An argument that is not used is passed as zero, never left to chance.

@@ -138,6 +138,9 @@ pub mod nr {
     pub const WRITEV: usize = 146;
 }
 
+/// mmap(2): do not set swap space aside. `arch/powerpc/include/uapi/asm/mman.h`.
+pub const MAP_NORESERVE: usize = 0x40;
+
 /// openat(2): fail unless it is a directory. `arch/powerpc/include/uapi/asm/fcntl.h`.
 pub const O_DIRECTORY: usize = 0o40000;
 

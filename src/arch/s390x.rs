@@ -123,6 +123,9 @@ pub mod nr {
     pub const WRITEV: usize = 146;
 }
 
+/// mmap(2): do not set swap space aside. `include/uapi/asm-generic/mman-common.h`.
+pub const MAP_NORESERVE: usize = 0x4000;
+
 /// openat(2): fail unless it is a directory. `arch/s390/include/uapi/asm/fcntl.h` (the generic value).
 pub const O_DIRECTORY: usize = 0o200000;
 
