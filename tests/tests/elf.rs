@@ -190,9 +190,10 @@ on_every_architecture!(it_has_no_stretch_of_dead_bytes, |arch| {
 
 on_every_architecture!(it_is_within_its_budget_of_bytes, |arch| {
     let budget = match arch {
-        Arch::X86_64 | Arch::Aarch64 => 6144,
-        Arch::S390x => 7168,
-        Arch::Ppc64le => 8192,
+        Arch::X86_64 => 8192, // two pages, as memory counts them
+        Arch::Aarch64 => 9472,
+        Arch::S390x => 10496,
+        Arch::Ppc64le => 12416,
     };
     let bytes = file(arch).bytes.len();
     assert!(bytes <= budget, "{bytes} bytes, and the budget is {budget}");
