@@ -31,7 +31,7 @@ build() { # build LIST TARGET ARCHIVE
   done
   layout=$(mktemp -d)
   podman manifest push --quiet --all "$list" "oci:$layout:${list##*:}" >/dev/null
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf "$archive" -C "$layout" .
+  tar --sort=name --blocking-factor=1 --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf "$archive" -C "$layout" .
   rm -rf "$layout"
 }
 
