@@ -42,8 +42,9 @@ fn main() {
         "--build-id=none".into(),
         // No table for an unwinder.
         "--no-eh-frame-hdr".into(),
-        // What is the same is there once.
+        // What is the same is there once, also a string that another ends with.
         "--icf=all".into(),
+        "-O2".into(),
         // Bytes per function, for the size report.
         format!("-Map={out}/link.map"),
     ] {

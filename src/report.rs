@@ -44,12 +44,10 @@ const REASONS: &[u8] = b"\
     \x90Device or resource busy\0\
     \x91File exists\0\
     \x94Not a directory\0\
-    \x96Invalid argument\0\
     \x9cNo space left on device\0\
     \x9eRead-only file system\0\
     \xa0Broken pipe\0\
-    \xa4File name too long\0\
-    \xfaDisk quota exceeded\0";
+    \xa4File name too long\0";
 
 /// Bytes that [`decimal`] needs: for the largest number and a NUL.
 pub const DIGITS: usize = 11;

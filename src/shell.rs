@@ -85,18 +85,27 @@ impl<'a> Shell<'a> {
     /// Reads `script`: runs it if `run` is set, else checks it, which ends the process if it is refused.
     pub fn read(&mut self, script: ZStr<'a>) {
         self.at = script;
-        self.list();
+        self.newlines();
+        // An empty script is one, an empty list in it is not.
+        if self.token != END {
+            self.list();
+        }
         self.expect(END);
     }
 
     // What a script is made of.
 
+    /// The list that begins with the next token.
+    fn list_next(&mut self) {
+        self.newlines();
+        self.list();
+    }
+
+    /// The list that begins with the token at hand.
     fn list(&mut self) {
         self.deeper();
         let run = self.run;
-        self.newlines();
-        // An empty script is one, an empty list in it is not.
-        while self.token != END || self.depth > 1 {
+        loop {
             self.pipeline();
             self.allow(run);
             match self.token {
@@ -137,7 +146,7 @@ impl<'a> Shell<'a> {
     /// It shares all that this language can change; only its `exit` ends with it.
     fn subshell(&mut self) {
         let (run, exited) = (self.run, self.exited);
-        self.list();
+        self.list_next();
         self.expect(b')');
         (self.run, self.exited) = (run, exited);
     }
@@ -148,11 +157,11 @@ impl<'a> Shell<'a> {
         let mut status = 0;
         loop {
             self.at = start;
-            self.list();
+            self.list_next();
             self.expect(DO);
             self.run &= (self.status == 0) == wanted;
             let go = self.run;
-            self.list();
+            self.list_next();
             self.expect(DONE);
             self.allow(run);
             if !(go && self.run) {

@@ -52,7 +52,7 @@ impl Errno {
     }
 
     /// What a call returned, where success carries no value.
-    fn unit(result: isize) -> Result<(), Errno> {
+    pub fn unit(result: isize) -> Result<(), Errno> {
         match NonZeroU16::new(result.wrapping_neg() as u16) {
             Some(number) => Err(Errno(number)),
             None => Ok(()),
@@ -116,15 +116,15 @@ pub fn chmod(path: ZStr, mode: u32) -> Result<(), Errno> {
 }
 
 /// What a file is: the type in a mode, as in inode(7).
-pub const DIRECTORY: u16 = 0o040000;
+pub const DIRECTORY: i32 = 0o040000;
 /// See [`DIRECTORY`].
-pub const REGULAR: u16 = 0o100000;
+pub const REGULAR: i32 = 0o100000;
 /// See [`DIRECTORY`].
-pub const SYMLINK: u16 = 0o120000;
+pub const SYMLINK: i32 = 0o120000;
 
-/// Whether `mode` is that of a file of type `kind`.
-pub fn is(mode: u16, kind: u16) -> bool {
-    mode & 0o170000 == kind
+/// Whether `mode`, as [`mode`] gives it, is that of a file of type `kind`.
+pub fn is(mode: i32, kind: i32) -> bool {
+    mode & 0o170000 == kind // no type has all four bits, as a small negative number has
 }
 
 /// Whether a symbolic link at the end of a path is looked through. `AT_SYMLINK_NOFOLLOW`, `include/uapi/linux/fcntl.h`.
@@ -148,16 +148,16 @@ struct Statx {
 const _: () = assert!(size_of::<Statx>() == 256);
 const _: () = assert!(core::mem::offset_of!(Statx, mode) == 28);
 
-/// Type and permission bits of `path`; 0, which is no file's, if it can't be looked up. statx(2).
-pub fn mode(path: ZStr, follow: Follow) -> u16 {
+/// Type and permission bits of `path`; if it can't be looked up, the negated error number. statx(2).
+pub fn mode(path: ZStr, follow: Follow) -> i32 {
     const STATX_TYPE_AND_MODE: usize = 0x1 | 0x2;
     let mut statx = MaybeUninit::<Statx>::uninit();
     let args = [CWD, path.address(), follow as usize, STATX_TYPE_AND_MODE, statx.as_mut_ptr() as usize, 0];
     // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Statx` has.
     match unsafe { arch::syscall6(nr::STATX, args) } {
         // SAFETY: on success the kernel has written all of it.
-        0 => unsafe { statx.assume_init_ref() }.mode,
-        _ => 0,
+        0 => unsafe { statx.assume_init_ref() }.mode.into(),
+        error => error as i32,
     }
 }
 
@@ -207,13 +207,13 @@ pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
 pub fn message(pieces: &[ZStr; 5]) {
-    const NEWLINE: ZStr = ZStr::new(c"\n");
     // struct iovec, include/uapi/linux/uio.h: address, length. Not initialised first: that would be a memset(3).
     let mut vector = [const { MaybeUninit::uninit() }; 6];
-    for (index, place) in vector.iter_mut().enumerate() {
-        let piece = pieces.get(index);
-        place.write(piece.map_or([NEWLINE.address(), 1], |piece| [piece.address(), piece.line_len()]));
+    for (place, piece) in vector.iter_mut().zip(pieces) {
+        place.write([piece.address(), piece.line_len()]);
     }
+    let [.., newline] = &mut vector;
+    newline.write([c"\n".as_ptr() as usize, 1]);
     // SAFETY: all six are written; each is a string of at least that length, and all outlive the call.
     unsafe { arch::syscall3(nr::WRITEV, STDERR, vector.as_ptr() as usize, vector.len()) };
 }

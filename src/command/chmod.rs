@@ -3,7 +3,7 @@
 use crate::memory::ZStr;
 use crate::report::NOT_SUPPORTED;
 use crate::shell::Shell;
-use crate::sys::{self, Follow};
+use crate::sys::{self, Errno, Follow};
 
 /// In the place of a mode: readable for all, and executable for all what is a directory or executable for anyone.
 const A_RX: u32 = 0o10000;
@@ -39,7 +39,10 @@ impl<'a> Shell<'a> {
         }
         let directory = sys::is(there, sys::DIRECTORY);
         let all = if directory || there & 0o111 != 0 { 0o555 } else { 0o444 };
-        let mut changed = sys::chmod(path, if mode == A_RX { all } else { mode });
+        let mut changed = Errno::unit(there.min(0) as isize);
+        if changed.is_ok() {
+            changed = sys::chmod(path, if mode == A_RX { all } else { mode });
+        }
         let start = self.memory.length();
         if changed.is_ok() && recursive && directory {
             changed = self.memory.read_directory(path);
@@ -55,7 +58,6 @@ impl<'a> Shell<'a> {
                 self.memory.truncate(end);
             }
         }
-        self.memory.truncate(start);
         status
     }
 }

@@ -9,10 +9,6 @@ use crate::report::{self, NOT_SUPPORTED};
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
 
-/// What a new link is called until it is renamed: the link's name and this. Always the same, so that what a
-/// killed process has left is found by the next one.
-const SUFFIX: ZStr = ZStr::new(c".link-model-and-wait");
-
 impl<'a> Shell<'a> {
     /// Makes a symbolic link; with `-f` also in the place of a file; inside, if a directory is there.
     pub(super) fn ln(&mut self) -> u8 {
@@ -44,9 +40,10 @@ impl<'a> Shell<'a> {
             let replace = sys::is(there, sys::SYMLINK) || force && !sys::is(there, sys::DIRECTORY);
             if replace && made == Err(Errno::EEXIST) {
                 let link = place;
-                place = self.path(link, 0, SUFFIX);
+                // Always the same name, so that what a killed process has left is found by the next one.
+                place = self.path(link, b'.', report::PROGRAM);
                 if sys::is(sys::mode(place, Follow::No), sys::SYMLINK) {
-                    // A start that was killed before the rename has left it. If it stays, the next step says so.
+                    // If it can't be removed, the next step says so.
                     let _ = sys::unlink(place);
                 }
                 made = sys::symlink(target, place);

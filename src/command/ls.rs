@@ -2,7 +2,7 @@
 
 use crate::memory::{Memory, ZStr};
 use crate::shell::Shell;
-use crate::sys::Errno;
+use crate::sys::{self, Errno, Follow};
 use core::cell::Cell;
 
 const ALMOST_ALL: u8 = 2;
@@ -26,9 +26,12 @@ impl<'a> Shell<'a> {
         let mut listed = self.memory.read_directory(path);
         let end = self.memory.length();
         self.memory.truncate(start);
-        if listed == Err(Errno::ENOTDIR) {
+        if listed == Err(Errno::ENOTDIR) && sys::mode(path, Follow::Yes) >= 0 {
             self.line(path);
             listed = Ok(());
+        }
+        if listed.is_err() {
+            return self.outcome(path, listed);
         }
         let strings = self.memory.strings();
         let mut count = 0;
@@ -47,8 +50,7 @@ impl<'a> Shell<'a> {
         for string in strings {
             self.line(string.get().unwrap_or(ZStr::EMPTY));
         }
-        let status = self.outcome(path, listed);
-        if self.capture { status } else { status | self.print(start) }
+        if self.capture { 0 } else { self.print(start) }
     }
 
     fn line(&mut self, name: ZStr) {

@@ -17,7 +17,7 @@ use crate::sys::{self, Errno};
 /// `exec` a shell has and this language has not: taken for unknown commands, the script would go on without them.
 const COMMANDS: ZStr = ZStr::new(
     c": true false exit echo [ test ln mkdir ls sleep chmod sh exec \
-if case for . break cd continue eval export read return set shift trap umask unset wait ",
+if case for . break cd continue export set trap ",
 );
 const COLON: u8 = 0;
 const TRUE: u8 = 1;
@@ -33,7 +33,7 @@ const SLEEP: u8 = 10;
 const CHMOD: u8 = 11;
 const SH: u8 = 12;
 const EXEC: u8 = 13;
-const UNKNOWN: u8 = 31;
+const UNKNOWN: u8 = 24;
 
 fn find(name: ZStr) -> u8 {
     index(COMMANDS, name.after(c"/bin/").unwrap_or(name), false)
@@ -54,12 +54,12 @@ impl<'a> Shell<'a> {
         while let Some(name) = self.words.next() {
             self.name = name;
             let command = find(name);
+            if self.capture && command != LS || command > EXEC && (command < UNKNOWN || name.has(b'=')) {
+                self.refuse(name, NOT_SUPPORTED);
+            }
             if command == EXEC {
                 exec = run;
                 continue;
-            }
-            if command > EXEC && (command < UNKNOWN || name.has(b'=')) || self.capture && command != LS {
-                self.refuse(name, NOT_SUPPORTED);
             }
             status = match command {
                 COLON | TRUE => 0,
@@ -85,11 +85,11 @@ impl<'a> Shell<'a> {
                     127
                 }
             };
+            self.exited |= exec;
             break;
         }
         if run {
             self.status = status;
-            self.exited |= exec && !self.capture;
             self.run = !self.exited;
         }
     }

@@ -29,9 +29,12 @@ impl Shell<'_> {
                 break operand.is_empty() == (operator == 5);
             }
             let follow = if operator == 0 { Follow::No } else { Follow::Yes };
-            let mode = if self.run { sys::mode(operand, follow) } else { 0 };
+            if !self.run {
+                return 0;
+            }
+            let mode = sys::mode(operand, follow);
             let kind = [sys::SYMLINK, sys::DIRECTORY, sys::REGULAR].get(usize::from(operator));
-            break mode != 0 && kind.is_none_or(|kind| sys::is(mode, *kind));
+            break mode >= 0 && kind.is_none_or(|kind| sys::is(mode, *kind));
         };
         u8::from(holds == negate)
     }
