@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test e2e push verify-release clean size size-record bench
+.PHONY: help binaries image test e2e push verify-release wheel clean size size-record bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ e2e: image ## run the images in whole pods, as KServe and others do, and on othe
 
 push: ## push the images; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/push.sh
+
+wheel: image ## build dist/modelcar_base_image-*.whl, the four-platform image for users of olot
+	@python/build.sh
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...
 	@DIGEST="$(DIGEST)" tools/verify-release.sh
