@@ -1,0 +1,336 @@
+//! Thousands of scripts, made from the grammar, do here what they do in dash with coreutils and in BusyBox: the
+//! same output, the same exit code, the same files. Where that is not so, it is a listed difference with a reason.
+//! And what the language does not have is refused, with nothing done.
+//!
+//! `DIFFERENTIAL_SEED` and `DIFFERENTIAL_COUNT` choose the scripts; a failure prints the seed of its script.
+
+mod arena;
+mod differences;
+mod generate;
+mod random;
+mod setup;
+
+use arena::{Arena, End, Seen, Shell};
+use conformance::vectors;
+use generate::{Coverage, EXEC_MARK, MISSING, PRODUCTIONS, Script};
+use random::Random;
+use setup::Setup;
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// The text as one shell gets it: for the two others, with what this program does on purpose worked in.
+fn render(shell: Shell, script: &Script) -> Vec<u8> {
+    let mut text: Vec<u8> = match shell {
+        Shell::Ours => Vec::new(),
+        _ if script.setup.raw_tools => Vec::new(),
+        Shell::Dash => differences::DASH_PRELUDE.into(),
+        Shell::Busybox => differences::BUSYBOX_PRELUDE.into(),
+    };
+    for &byte in &script.text {
+        match byte {
+            // Its `exec` runs its own tool whatever PATH and functions say; not if it has a path.
+            EXEC_MARK if shell == Shell::Busybox => text.extend(b"/bin/"),
+            EXEC_MARK => {}
+            byte => text.push(byte),
+        }
+    }
+    text
+}
+
+/// What differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Refused(Vec<u8>),
+    /// Neither an exit nor a wait.
+    Broken(Shell),
+    Stdout(Shell),
+    End(Shell),
+    Tree(Shell),
+}
+
+/// Runs a script in all three; what is different, if anything is.
+fn compare(arena: &mut Arena, script: &Script) -> Result<(), (Kind, String)> {
+    let mut seen = BTreeMap::new();
+    for shell in Shell::ALL {
+        if shell != Shell::Busybox || !script.skip_busybox {
+            let text = render(shell, script);
+            seen.insert(shell, arena.run(shell, &script.setup, &text, script.may_wait));
+        }
+    }
+    let kind = difference(&seen);
+    kind.map_or(Ok(()), |kind| {
+        let mut report = String::new();
+        for (shell, seen) in &seen {
+            let _ = writeln!(report, "{shell:?}: {:?}", seen.end);
+            let _ = writeln!(report, "  stdout {:?}", String::from_utf8_lossy(&seen.stdout));
+            let _ = writeln!(report, "  stderr {:?}", String::from_utf8_lossy(&seen.stderr));
+        }
+        let ours = &seen[&Shell::Ours].tree;
+        for (shell, seen) in &seen {
+            for (path, what) in &seen.tree {
+                if ours.get(path) != Some(what) {
+                    let _ = writeln!(report, "  only {shell:?}: {} {what}", path.display());
+                }
+            }
+            for (path, what) in ours {
+                if seen.tree.get(path) != Some(what) {
+                    let _ = writeln!(report, "  here, not {shell:?}: {} {what}", path.display());
+                }
+            }
+        }
+        Err((kind, report))
+    })
+}
+
+fn difference(seen: &BTreeMap<Shell, Seen>) -> Option<Kind> {
+    let ours = &seen[&Shell::Ours];
+    if ours.end == End::Code(2) && is_refusal(&ours.stderr) {
+        return Some(Kind::Refused(ours.stderr.clone()));
+    }
+    for (&shell, theirs) in seen {
+        if !matches!(theirs.end, End::Code(_) | End::Waits) {
+            return Some(Kind::Broken(shell));
+        }
+        if ours.end != theirs.end {
+            return Some(Kind::End(shell));
+        }
+        if ours.stdout != theirs.stdout {
+            return Some(Kind::Stdout(shell));
+        }
+        if ours.tree != theirs.tree {
+            return Some(Kind::Tree(shell));
+        }
+    }
+    None
+}
+
+/// Whether the last line says that something is not understood.
+fn is_refusal(stderr: &[u8]) -> bool {
+    let last = stderr.strip_suffix(b"\n").and_then(|text| text.rsplit(|&byte| byte == b'\n').next());
+    let reasons = ["not supported", "unexpected", "not closed", "missing", "too deep"];
+    reasons.iter().any(|reason| last.is_some_and(|line| line.ends_with(format!(": {reason}").as_bytes())))
+}
+
+/// The smallest script found that still differs in the same way.
+fn shrink(arena: &mut Arena, script: &Script, kind: &Kind) -> Script {
+    let mut best = script.clone();
+    let mut tries = 250;
+    arena.patience = Duration::from_millis(300); // a loop may have lost its end
+    let mut same = |arena: &mut Arena, candidate: &Script| {
+        tries -= 1;
+        let differs = |(found, report): (Kind, String)| {
+            found == *kind
+                && !["yntax error", "invalid", "missing op", "/dev/null", "Usage"]
+                    .iter()
+                    .any(|word| report.contains(word))
+        };
+        tries > 0 && compare(arena, candidate).is_err_and(differs)
+    };
+    let steps = best.setup.steps.len();
+    for index in (0..steps).rev() {
+        let mut candidate = best.clone();
+        candidate.setup.steps.remove(index);
+        if same(arena, &candidate) {
+            best = candidate;
+        }
+    }
+    for index in (0..best.setup.modes.len()).rev() {
+        let mut candidate = best.clone();
+        candidate.setup.modes.remove(index);
+        if same(arena, &candidate) {
+            best = candidate;
+        }
+    }
+    let mut pieces = pieces(&best.text);
+    let mut size = pieces.len() / 2;
+    while size > 0 {
+        let mut start = 0;
+        while start < pieces.len() {
+            let mut fewer = pieces.clone();
+            fewer.drain(start..(start + size).min(pieces.len()));
+            let candidate = Script { text: fewer.concat(), ..best.clone() };
+            if same(arena, &candidate) {
+                (pieces, best) = (fewer, candidate);
+            } else {
+                start += size;
+            }
+        }
+        size /= 2;
+    }
+    arena.patience = arena::PATIENCE;
+    best
+}
+
+/// A script in words, roughly: blanks, newlines and operators are words of their own.
+fn pieces(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    for &byte in text {
+        let apart = b" \t\n;()".contains(&byte);
+        match pieces.last_mut() {
+            Some(last) if !apart && !b" \t\n;()".contains(&last[0]) => last.push(byte),
+            _ => pieces.push(vec![byte]),
+        }
+    }
+    pieces
+}
+
+fn show(script: &Script) -> String {
+    let text: Vec<u8> = script.text.iter().copied().filter(|&byte| byte != EXEC_MARK).collect();
+    format!("{}\n  {:?}", String::from_utf8_lossy(&text), script.setup)
+}
+
+/// Runs `work` with each of the numbers below `count` on all processors, each thread in an arena of its own.
+/// The messages that it returns are the failures.
+fn in_parallel(count: usize, work: impl Fn(&mut Arena, usize) -> Option<String> + Sync) -> BTreeMap<String, usize> {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let hits = Mutex::new(BTreeMap::new());
+    let stop = AtomicBool::new(false);
+    let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut arena = Arena::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count || stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    if let Some(failure) = work(&mut arena, index) {
+                        let mut failures = failures.lock().expect("no thread has panicked");
+                        failures.push(failure);
+                        stop.store(failures.len() >= 10, Ordering::Relaxed);
+                    }
+                }
+                let mut hits = hits.lock().expect("no thread has panicked");
+                for (name, count) in arena.hits() {
+                    *hits.entry(name).or_insert(0) += count;
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no thread has panicked");
+    assert!(failures.is_empty(), "{} failures:\n\n{}", failures.len(), failures.join("\n\n"));
+    hits.into_inner().expect("no thread has panicked")
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+/// Failures that were not shrunk would be hard to read, and all of them shrunk would take long.
+fn check(arena: &mut Arena, script: &Script, what: &str) -> Option<String> {
+    static SHRUNK: AtomicUsize = AtomicUsize::new(0);
+    let (kind, report) = compare(arena, script).err()?;
+    let few = SHRUNK.fetch_add(1, Ordering::Relaxed) < 3 && !matches!(kind, Kind::Broken(_));
+    let small = if few { shrink(arena, script, &kind) } else { script.clone() };
+    let small_report = compare(arena, &small).err().map_or(report.clone(), |(_, report)| report);
+    Some(format!(
+        "=== {what}: {kind:?}\n--- shrunk:\n{}\n{small_report}--- whole:\n{}\n{report}",
+        show(&small),
+        show(script)
+    ))
+}
+
+fn generated_scripts_agree(count: usize, seed: u64) {
+    let coverage = Mutex::new(Coverage::new());
+    let hits = in_parallel(count, |arena, index| {
+        let seed = seed.wrapping_add(index as u64);
+        let mut own = Coverage::new();
+        let script = generate::positive(seed, &mut own);
+        let mut coverage = coverage.lock().expect("no thread has panicked");
+        for (production, count) in own {
+            *coverage.entry(production).or_default() += count;
+        }
+        drop(coverage);
+        check(arena, &script, &format!("DIFFERENTIAL_SEED={seed} DIFFERENTIAL_COUNT=1"))
+    });
+    let coverage = coverage.into_inner().expect("no thread has panicked");
+    println!("{count} scripts; productions: {coverage:#?}\ndifferences worked in: {hits:#?}");
+    if count >= 1000 {
+        let missed: Vec<_> = PRODUCTIONS.iter().filter(|&production| !coverage.contains_key(production)).collect();
+        assert!(missed.is_empty(), "productions never used: {missed:?}");
+    }
+}
+
+#[test]
+fn generated_scripts_do_what_they_do_in_dash_and_busybox() {
+    let count = number("DIFFERENTIAL_COUNT").unwrap_or(3000) as usize;
+    generated_scripts_agree(count, number("DIFFERENTIAL_SEED").unwrap_or(20_260_821));
+}
+
+#[test]
+#[ignore = "takes many minutes: run by `make test-long`"]
+fn long_generated_scripts_do_what_they_do_in_dash_and_busybox() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let seed = number("DIFFERENTIAL_SEED").unwrap_or(now << 24);
+    println!("DIFFERENTIAL_SEED={seed}");
+    generated_scripts_agree(number("DIFFERENTIAL_COUNT").unwrap_or(50_000) as usize, seed);
+}
+
+/// The strings that are known to be sent to a ModelCar, in states of the volume that nobody has thought of.
+#[test]
+fn known_scripts_do_what_they_do_in_dash_and_busybox() {
+    let vectors = vectors::all();
+    let scripts: Vec<&[u8]> = vectors
+        .iter()
+        .filter_map(|vector| match vector.argv.as_slice() {
+            // What is refused on purpose is not for the shells.
+            _ if vector.recommended.as_ref().is_some_and(|recommended| recommended.exit_code == Some(2)) => None,
+            [_, option, script] if option == "-c" => Some(script.as_bytes()),
+            _ => None,
+        })
+        .collect();
+    assert!(scripts.len() > 30);
+    let rounds = 6;
+    in_parallel(scripts.len() * rounds, |arena, index| {
+        let mut random = Random::new(index as u64);
+        let text = scripts[index % scripts.len()].to_vec();
+        let names: Vec<String> = ["models", "d", "a", "base", "model.bin"].map(Into::into).to_vec();
+        let setup = Setup::random(&mut random, 1010, &names, false);
+        let may_wait = text.windows(5).any(|word| word == b"sleep");
+        let script = Script { text, setup, may_wait, skip_busybox: false };
+        check(arena, &script, &format!("round {index}"))
+    });
+}
+
+/// Each listed difference shows, in the shells it is listed for and in no other.
+#[test]
+fn listed_differences_are_there() {
+    let mut arena = Arena::new();
+    for difference in differences::all() {
+        let name = difference.name;
+        assert!(!difference.reason.is_empty(), "{name}");
+        let setup = Setup { raw_tools: true, ..difference.setup.clone() };
+        let text = difference.script.as_bytes();
+        let ours = arena.run(Shell::Ours, &setup, text, false);
+        assert_eq!(ours.end, End::Code(difference.ours.0), "{name}: {ours:?}");
+        assert_eq!(String::from_utf8_lossy(&ours.stdout), difference.ours.1, "{name}: {ours:?}");
+        for shell in [Shell::Dash, Shell::Busybox] {
+            let theirs = arena.run(shell, &setup, text, false);
+            let same = theirs.end == ours.end && theirs.stdout == ours.stdout && theirs.tree == ours.tree;
+            let listed = difference.differs.contains(&shell);
+            assert_eq!(!same, listed, "{name}, {shell:?}: stale, or more than listed\n{ours:?}\n{theirs:?}");
+        }
+    }
+}
+
+/// Each thing that the language does not have, in each of several places: nothing runs, one line says why.
+#[test]
+fn what_the_language_lacks_is_refused_whole() {
+    let rounds = number("DIFFERENTIAL_ROUNDS").unwrap_or(12) as usize;
+    in_parallel(MISSING.len() * rounds, |arena, index| {
+        let missing = MISSING[index % MISSING.len()];
+        let script = generate::negative(index as u64, missing);
+        let seen = arena.run(Shell::Ours, &script.setup, &script.text, false);
+        let before = arena.run(Shell::Ours, &script.setup, b"", false).tree;
+        let stderr = String::from_utf8_lossy(&seen.stderr);
+        let one_line = is_refusal(&seen.stderr) && seen.stderr.iter().filter(|&&byte| byte == b'\n').count() == 1;
+        let good = seen.end == End::Code(2) && seen.stdout.is_empty() && one_line && seen.tree == before;
+        (!good).then(|| format!("{missing:?} in\n{}\n  {:?} {stderr:?}", show(&script), seen.end))
+    });
+}
