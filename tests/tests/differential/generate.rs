@@ -801,9 +801,8 @@ impl Generator<'_> {
                 }
                 8 => {
                     self.cover("word: beyond ASCII");
-                    let bytes: &[u8] =
-                        Random::pick(&mut self.random, &[&b"\xc3\xa4"[..], b"\xff\xfe", b"\x80", b"\x7f", b"\x1b"]);
-                    self.out.extend(bytes);
+                    let bytes = self.random.pick(&[&b"\xc3\xa4"[..], b"\xff\xfe", b"\x80", b"\x7f", b"\x1b"]);
+                    self.out.extend_from_slice(bytes);
                 }
                 _ => {
                     let length = self.random.below(6);
