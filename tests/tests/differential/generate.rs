@@ -801,8 +801,8 @@ impl Generator<'_> {
                 }
                 8 => {
                     self.cover("word: beyond ASCII");
-                    let bytes = self.random.pick(&[&b"\xc3\xa4"[..], b"\xff\xfe", b"\x80", b"\x7f", b"\x1b"]);
-                    self.out.extend_from_slice(bytes);
+                    const BYTES: &[&[u8]] = &[b"\xc3\xa4", b"\xff\xfe", b"\x80", b"\x7f", b"\x1b"];
+                    self.out.extend_from_slice(self.random.pick(BYTES));
                 }
                 _ => {
                     let length = self.random.below(6);
