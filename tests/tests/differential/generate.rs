@@ -802,7 +802,7 @@ impl Generator<'_> {
                 8 => {
                     self.cover("word: beyond ASCII");
                     const BYTES: &[&[u8]] = &[b"\xc3\xa4", b"\xff\xfe", b"\x80", b"\x7f", b"\x1b"];
-                    self.out.extend_from_slice(self.random.pick(BYTES));
+                    self.out.extend_from_slice(self.random.pick::<&[u8]>(BYTES));
                 }
                 _ => {
                     let length = self.random.below(6);
