@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test e2e push verify-release wheel clean size size-record bench
+.PHONY: help binaries image test e2e push verify-release wheel clean size size-record bench lint sbom digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,22 @@ push: ## push the images; IMAGE=registry/name:tag
 
 wheel: image ## build dist/modelcar_base_image-*.whl, the four-platform image for users of olot
 	@python/build.sh
+
+lint: ## check format, style, workflows, documents and licences with the usual tools
+	@tools/lint.sh
+
+sbom: ## write dist/modelcar-base.spdx.json: crates, compiler, files and images; after make image
+	@command -v python3 >/dev/null || tools/packages.sh python3
+	@tools/sbom.py
+
+digest: ## print the digest of the list that make image wrote
+	@bash -c '. tools/common.sh && digest_of dist/modelcar-base.oci.tar'
+
+sign: ## sign what was pushed, and attest its SBOM; IMAGE=registry/name:tag
+	@IMAGE="$(IMAGE)" tools/sign.sh
+
+sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom
+	@tools/sign-test.sh
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...
 	@DIGEST="$(DIGEST)" tools/verify-release.sh

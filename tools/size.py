@@ -320,8 +320,8 @@ def plot(history):
     width, height, left, bottom = 640, 300, 64, 40
     group = (width - left - 16) / len(history)
     bar = min(28, group * 0.8 / 4)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-           'font-family="sans-serif" font-size="12">',
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-size="12">',
+           '<g font-family="sans-serif">',
            "<title>Bytes of the program per version and architecture</title>",
            f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
     scale = (height - bottom - 48) / top
@@ -341,7 +341,7 @@ def plot(history):
         x = left + column * 120
         out.append(f'<rect x="{x}" y="14" width="12" height="12" fill="{colours[column]}"/>')
         out.append(f'<text x="{x + 18}" y="24" fill="#222222">{arch}, bytes</text>')
-    return "\n".join(out) + "\n</svg>\n"
+    return "\n".join(out) + "\n</g>\n</svg>\n"
 
 
 # The two commands.

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Pushes the images to a registry on this machine, signs and attests them with a key pair made for it, verifies both,
+# and sees that another key and an unsigned image are refused. cosign and the registry are Debian's, unpacked into
+# target/sign. `make image sbom` first.
+set -euo pipefail
+# shellcheck source=tools/containers.sh
+. "$(dirname "$0")/containers.sh"
+
+use_podman
+tools/packages.sh jq curl
+DIR=$PWD/target/sign
+port=${PORT:-5555}
+name=127.0.0.1:$port/modelcar-base
+mkdir -p "$DIR"
+
+# Debian 12 has no cosign: a later suite's, from the mirror that this machine uses, without touching its apt set-up.
+unpack() { # unpack PACKAGE SUITE...
+  local package=$1 mirror suite apt
+  shift
+  [ ! -e "$DIR/$package" ] || return 0
+  # shellcheck disable=SC2016 # apt-get fills in its own names
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+  apt=(-qq -o Dir::Etc::SourceList="$DIR/list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$DIR/lists"
+    -o Dir::Cache="$DIR/cache" -o APT::Architectures="$(dpkg --print-architecture)" -o APT::Sandbox::User=root)
+  mkdir -p "$DIR/lists/partial" "$DIR/cache/archives/partial"
+  for suite; do
+    echo "deb $mirror $suite main" >"$DIR/list"
+    apt-get "${apt[@]}" update >>"$DIR/log" 2>&1 || continue
+    (cd "$DIR" && apt-get "${apt[@]}" download "$package" >>"$DIR/log" 2>&1) || continue
+    dpkg-deb -x "$DIR/$package"_*.deb "$DIR/$package"
+    return
+  done
+  tail -n 5 "$DIR/log" >&2
+  die "no Debian suite reachable here has $package"
+}
+unpack cosign stable trixie testing unstable
+unpack docker-registry "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" stable
+export PATH=$DIR/cosign/usr/bin:$PATH
+
+rm -rf "$DIR/store" "$DIR"/*.key "$DIR"/*.pub
+cat >"$DIR/registry.yaml" <<END
+version: 0.1
+storage: {filesystem: {rootdirectory: $DIR/store}}
+http: {addr: "127.0.0.1:$port"}
+END
+"$DIR/docker-registry/usr/bin/docker-registry" serve "$DIR/registry.yaml" >"$DIR/registry.log" 2>&1 &
+registry=$!
+trap 'kill $registry' EXIT
+for _ in {1..50}; do ! curl --silent --fail "http://127.0.0.1:$port/v2/" >/dev/null || break; sleep 0.1; done
+
+export COSIGN_PASSWORD=
+(cd "$DIR" && cosign generate-key-pair >/dev/null 2>&1 && mkdir -p other && cd other && rm -f cosign.* && cosign generate-key-pair >/dev/null 2>&1)
+IMAGE=$name:test PUSH_FLAGS=--tls-verify=false tools/push.sh
+target=$name@$(digest_of dist/modelcar-base.oci.tar)
+verify=(--insecure-ignore-tlog=true --allow-http-registry)
+
+expect() { # expect WHETHER WHAT COMMAND...: 0 it succeeds, 1 it does not
+  local wanted=$1 what=$2 status=0
+  shift 2
+  "$@" >"$DIR/out" 2>"$DIR/err" || status=1
+  [ $status = "$wanted" ] || { tail -n 5 "$DIR/err" >&2; die "not as it must be: $what"; }
+  say "$what"
+}
+expect 1 "unsigned: refused" cosign verify "${verify[@]}" --key "$DIR/cosign.pub" "$target"
+IMAGE=$name:test COSIGN_KEY=$DIR/cosign.key COSIGN_FLAGS='--tlog-upload=false --allow-http-registry' tools/sign.sh 2>"$DIR/sign.log" ||
+  { tail -n 5 "$DIR/sign.log" >&2; die "cosign could not sign: see above"; }
+expect 0 "signed: verified" cosign verify "${verify[@]}" --key "$DIR/cosign.pub" "$target"
+expect 1 "another key: refused" cosign verify "${verify[@]}" --key "$DIR/other/cosign.pub" "$target"
+expect 0 "list of parts: verified" cosign verify-attestation "${verify[@]}" --type spdxjson --key "$DIR/cosign.pub" "$target"
+parts=$(jq -r '.payload' "$DIR/out" | base64 -d | jq -r '[.predicate.packages[].name] | sort | join(" ")')
+for part in cfg-if sc rustc link-model-and-wait; do [[ " $parts " == *" $part "* ]] || die "the list of parts lacks $part: $parts"; done
+say "it names $parts"
+for digest in $(skopeo inspect --raw --tls-verify=false "docker://$target" | jq -r '.manifests[].digest'); do
+  expect 0 "platform $digest: verified" cosign verify "${verify[@]}" --key "$DIR/cosign.pub" "$name@$digest"
+done
