@@ -260,10 +260,11 @@ Written by `make bench`, which installs the peers, measures them beside the prog
 
 Machine: {data["machine"]}.
 
-Times are medians of {data["runs"]} runs, interleaved, seen by a process that does nothing but look, on the
-first processor, while the programs have the others; memory is the median of nine, of all processes of the program together. The program, busybox and the Go program get KServe's string,
-the others do less: they link one fixed path, or make no link at all. Times depend on what else the machine does
-({data["load"]} other processes wanted a processor when the run began): compare within a table, not between runs.
+Times are medians of {data["runs"]} runs, interleaved, seen by a process that does nothing but look, on the first
+processor, while the programs have the others. Memory is the median of nine, of all processes of a program together. The
+program, busybox and the Go program get KServe's string; the others do less: they link one fixed path, or make no link.
+Times depend on what else the machine does ({data["load"]} processes wanted a processor when the run began): compare
+within a table, not between runs.
 
 ![Bytes, memory and time of five programs](benchmarks.svg)
 
