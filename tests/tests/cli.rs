@@ -311,7 +311,6 @@ fn every_reason_is_the_one_that_strerror_gives() {
     let arch = Arch::native();
     let names = [
         ("EACCES", libc::EACCES),
-        ("EDQUOT", libc::EDQUOT),
         ("EIO", libc::EIO),
         ("ENAMETOOLONG", libc::ENAMETOOLONG),
         ("ENOENT", libc::ENOENT),
