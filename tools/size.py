@@ -301,7 +301,8 @@ def documents():
 def read_history():
     if not os.path.exists(HISTORY):
         return []
-    rows = re.findall(r"^\| (\S+) \|((?: [\d,]+ \|){4})$", read(HISTORY), re.M)
+    block = re.search(r"<!-- size:history -->(.*?)<!-- /size -->", read(HISTORY), re.S)
+    rows = re.findall(r"^\| (\S+) \|((?: [\d,]+ \|){4})$", block[1] if block else "", re.M)
     return [(version, [int(cell.replace(",", "")) for cell in cells.split("|")[:4]]) for version, cells in rows]
 
 
