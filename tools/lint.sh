@@ -59,7 +59,7 @@ workflows() {
 
 python() {
   python_tool ruff ruff==0.17.6
-  files '*.py' | xargs $LINT/venv/bin/ruff check --quiet --select E,F,W,B --line-length 140 --no-cache
+  files '*.py' | xargs $LINT/venv/bin/ruff check --quiet --select E,F,W --line-length 170 --no-cache
 }
 
 # Licences, sources and duplicates need no network. The advisory database is a git repository: where it cannot be had,
