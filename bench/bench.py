@@ -285,7 +285,8 @@ from SIGTERM to reaped; of `exit(0)`, from exec. Ratios are to the assembly, whi
          ratio(row, "end_us", asm), cell(row, "cpu_ms"), cell(row, "switches")] for row in data["programs"]])}
 ## What the program is held to
 
-{table(["figure", "measured", "wanted", "kept"], [[name, str(value), wanted, "not measured" if kept is None else "yes" if kept else "**no**"] for name, value, wanted, kept in held])}
+{table(["figure", "measured", "wanted", "kept"], [[name, str(value), wanted, "not measured" if kept is None else "yes" if kept else "**no**"]
+        for name, value, wanted, kept in held])}
 System calls, memory and threads are exact and are tests too (`tests/tests/counts.rs`); times are here only.
 """
     for path, content in ((PAGE, text), (CHART, chart(rows))):
