@@ -13,6 +13,9 @@ pub const UNEXPECTED: ZStr = ZStr::new(c"unexpected");
 /// A quotation or expression has no end.
 pub const NOT_CLOSED: ZStr = ZStr::new(c"not closed");
 
+/// It has to be there.
+pub const MISSING: ZStr = ZStr::new(c"missing");
+
 /// Between the parts of a line.
 pub const COLON: ZStr = ZStr::new(c": ");
 
@@ -46,7 +49,6 @@ const REASONS: &[u8] = b"\
     \x94Not a directory\0\
     \x9cNo space left on device\0\
     \x9eRead-only file system\0\
-    \xa0Broken pipe\0\
     \xa4File name too long\0";
 
 /// Bytes that [`decimal`] needs: for the largest number and a NUL.

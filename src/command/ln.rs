@@ -5,20 +5,20 @@
 //! replacement is one rename, so there is no moment without a link.
 
 use crate::memory::ZStr;
-use crate::report::{self, NOT_SUPPORTED};
+use crate::report::{self, MISSING};
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
 
 impl<'a> Shell<'a> {
     /// Makes a symbolic link; with `-f` also in the place of a file; inside, if a directory is there.
     pub(super) fn ln(&mut self) -> u8 {
-        let options = self.options(const { ZStr::new(c"sfn") });
+        let mut options = self.options(const { ZStr::new(c"sfn") });
         let target = self.operand();
         // Without a second operand the link goes into the current directory.
         let path = self.words.next().unwrap_or(ZStr::DOT);
         self.end();
         if options & 1 == 0 {
-            self.refuse(const { ZStr::new(c"hard link") }, NOT_SUPPORTED);
+            self.refuse(const { ZStr::new(c"-s") }, MISSING);
         }
         if !self.run {
             return 0;
@@ -28,15 +28,16 @@ impl<'a> Shell<'a> {
         let mut made = sys::symlink(target, place);
         if made == Err(Errno::EEXIST) {
             place = self.path(path, 0, ZStr::EMPTY);
-            // With a slash at its end a path is not a file's.
-            let force = options & 2 != 0 && place.len() == path.len();
             let mut there = sys::mode(place, Follow::No);
             if sys::is(there, sys::DIRECTORY) {
                 // A directory takes the link inside, where again something may be in the way.
                 place = self.path(place, b'/', base(target));
                 made = sys::symlink(target, place);
                 there = sys::mode(place, Follow::No);
+            } else if place.len() != path.len() {
+                options = 0; // with a slash at its end a path is not a file's to replace
             }
+            let force = options & 2 != 0;
             let replace = sys::is(there, sys::SYMLINK) || force && !sys::is(there, sys::DIRECTORY);
             if replace && made == Err(Errno::EEXIST) {
                 let link = place;

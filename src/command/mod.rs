@@ -9,7 +9,7 @@ mod sleep;
 mod test;
 
 use crate::memory::{Words, ZStr};
-use crate::report::{self, NOT_SUPPORTED, UNEXPECTED};
+use crate::report::{self, MISSING, NOT_SUPPORTED, UNEXPECTED};
 use crate::shell::{Shell, index};
 use crate::sys::{self, Errno};
 
@@ -121,7 +121,7 @@ impl<'a> Shell<'a> {
         match self.words.next() {
             Some(word) if !is_option(word) => word,
             Some(word) => self.refuse(word, NOT_SUPPORTED),
-            None => self.refuse(const { ZStr::new(c"operand") }, const { ZStr::new(c"missing") }),
+            None => self.refuse(const { ZStr::new(c"operand") }, MISSING),
         }
     }
 

@@ -632,7 +632,7 @@ on_every_architecture!(an_output_that_takes_nothing_is_one_line, |arch| {
         let (process, end) = command().stdout(Sink::Broken).run();
         assert_eq!((end, process.stderr().as_str()), (End::Signal(libc::SIGPIPE), ""), "{script}");
         let (process, end) = command().stdout(Sink::Broken).ignoring(libc::SIGPIPE).run();
-        let line = format!("{name}: stdout: Broken pipe\n");
+        let line = format!("{name}: stdout: {}\n", libc::EPIPE);
         assert_eq!((end, process.stderr()), (End::Code(1), line), "{script}");
     }
     // What does not print does not care.
