@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 const ENTRYPOINT: &str = "/bin/link-model-and-wait";
 
 /// How a line ends that says why a script is not run.
-const REFUSALS: [&str; 3] = [": not supported\n", ": unexpected\n", ": not closed\n"];
+const REFUSALS: [&str; 4] = [": not supported\n", ": missing\n", ": unexpected\n", ": not closed\n"];
 
 fn sandbox(arch: Arch) -> Sandbox {
     Sandbox::new(Program::Shipped(arch))

@@ -310,7 +310,7 @@ impl Generator<'_> {
             self.push("!");
             self.blank();
         }
-        let compound = !negate && self.depth < 5 && self.chance(28 - 5 * self.depth);
+        let compound = self.depth < 5 && self.chance(28 - 5 * self.depth);
         if negate && compound {
             self.cover("pipeline: ! before a compound command");
         }
