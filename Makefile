@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test e2e push verify-release wheel clean size size-record bench lint sbom digest sign sign-test
+.PHONY: help binaries image test test-long e2e push verify-release wheel clean size size-record bench lint sbom digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,11 @@ image: binaries ## build localhost/modelcar-base for four platforms, write dist/
 
 test: binaries ## run all tests on those files
 	@tools/test.sh
+
+test-long: binaries ## run what takes longer: thousands of starts, distribution kernels in emulated machines, more scripts
+	@tests/long/run.sh
+	@tests/kernels/run.sh
+	@cd tests && DIFFERENTIAL_COUNT=20000 cargo test --release --test differential
 
 size: binaries ## compare the files' bytes with the record in size.toml
 	@command -v python3 >/dev/null || tools/packages.sh python3
