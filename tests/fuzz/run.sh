@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the inputs that are kept, then looks for new ones: tests/fuzz/run.sh [SECONDS [JOBS]], 60 and all processors
+# if not said. With address sanitizer, on the toolchain as it is: what it takes for unstable, it is told to allow.
+#
+# A finding is left in work/, and the exit code is not 0. New inputs are left in work/corpus/.
+set -euo pipefail
+cd "$(dirname "$0")"
+seconds=${1:-60} jobs=${2:-$(nproc)}
+target=$(rustc -vV | sed -n 's/^host: //p')
+
+packages=()
+command -v c++ >/dev/null || packages+=(g++)
+command -v dash >/dev/null || packages+=(dash)
+[ ${#packages[@]} -eq 0 ] || ../../tools/packages.sh "${packages[@]}"
+
+export RUSTC_BOOTSTRAP=1 # -Z on a stable compiler
+export RUSTFLAGS="-Zsanitizer=address -Cforce-unwind-tables=yes -Cpasses=sancov-module \
+-Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+cargo build --release --locked --quiet --features fuzzer --target "$target"
+bin=${CARGO_TARGET_DIR:-target}/$target/release
+
+mkdir -p work/corpus
+"$bin/replay" corpus
+[ "$seconds" -gt 0 ] || exit 0
+# An end that unwinds through this many frames is no leak, and nothing here allocates but the harness.
+export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:malloc_context_size=0:quarantine_size_mb=16
+"$bin/script" -fork="$jobs" -ignore_crashes=0 -max_total_time="$seconds" -max_len=1500 -timeout=10 -rss_limit_mb=4096 \
+  -dict=dictionary -artifact_prefix=work/ -print_final_stats=1 work/corpus corpus 2>&1 | tee work/log | tail -n 8
+test "${PIPESTATUS[0]}" -eq 0
+"$bin/replay" work/corpus | tail -n 20

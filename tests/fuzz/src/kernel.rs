@@ -1,0 +1,293 @@
+//! A machine like those in the program's `arch`, with a made-up kernel: what it answers is on a tape.
+
+use std::cell::RefCell;
+use std::panic;
+use std::ptr;
+use std::slice;
+
+/// The numbers of the system calls.
+#[allow(missing_docs)]
+pub mod nr {
+    pub const CAPSET: usize = 1;
+    pub const CLOSE: usize = 2;
+    pub const FCHMODAT: usize = 3;
+    pub const GETDENTS64: usize = 4;
+    pub const GETPID: usize = 5;
+    pub const MKDIRAT: usize = 6;
+    pub const OPENAT: usize = 7;
+    pub const PPOLL: usize = 8;
+    pub const RENAMEAT2: usize = 9;
+    pub const RT_SIGACTION: usize = 10;
+    pub const RT_SIGPROCMASK: usize = 11;
+    pub const STATX: usize = 12;
+    pub const SYMLINKAT: usize = 13;
+    pub const UNLINKAT: usize = 14;
+    pub const WRITE: usize = 15;
+    pub const WRITEV: usize = 16;
+}
+
+pub const MAP_NORESERVE: usize = 0x4000;
+pub const O_DIRECTORY: usize = 0o200000;
+pub const SA_RESTORER: usize = 0;
+
+/// What a thread unwinds with when the process would end; None if it would go on for ever.
+pub struct Exit(pub Option<u8>);
+
+/// More calls than any script here needs, unless it goes on for ever.
+const CALLS: usize = 300;
+
+#[derive(Default)]
+struct Kernel {
+    tape: Vec<u8>,
+    position: usize,
+    calls: usize,
+    changes: usize,
+    open: usize,
+    mapping: usize,
+    mapped: usize,
+}
+
+thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
+
+/// Puts in a tape.
+pub fn begin(tape: &[u8]) {
+    KERNEL.with_borrow_mut(|kernel| {
+        if kernel.mapped > 0 {
+            // SAFETY: this module's own mapping; its pages become zero again.
+            unsafe { libc::madvise(kernel.mapping as *mut libc::c_void, kernel.mapped, libc::MADV_DONTNEED) };
+        }
+        *kernel = Kernel { tape: tape.to_vec(), mapping: kernel.mapping, ..Kernel::default() };
+    });
+}
+
+/// Calls that have changed something since then.
+pub fn changes() -> usize {
+    KERNEL.with_borrow(|kernel| kernel.changes)
+}
+
+/// See the program's `arch`.
+///
+/// # Safety
+/// As there.
+pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    // SAFETY: passed on to the caller.
+    unsafe { syscall6(number, [a, b, c, 0, 0, 0]) }
+}
+
+/// See the program's `arch`.
+///
+/// # Safety
+/// As there.
+pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
+    let end = KERNEL.with_borrow_mut(|kernel| {
+        kernel.calls += 1;
+        kernel.calls > CALLS || number == nr::PPOLL && args[2] == 0
+    });
+    if end {
+        panic::resume_unwind(Box::new(Exit(None)));
+    }
+    // SAFETY: passed on to the caller.
+    KERNEL.with_borrow_mut(|kernel| unsafe { kernel.call(number, args) })
+}
+
+/// See the program's `arch`.
+///
+/// # Safety
+/// As there.
+pub unsafe fn mmap(args: [usize; 6]) -> isize {
+    KERNEL.with_borrow_mut(|kernel| {
+        assert_eq!(kernel.mapped, 0, "one mapping is enough");
+        let length = args[1];
+        if kernel.next() == 0xff {
+            return -12;
+        }
+        if kernel.mapping == 0 {
+            // Pages that must not be touched around it.
+            const GUARD: usize = 1 << 20;
+            // SAFETY: new mappings, the second inside the first.
+            unsafe {
+                let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+                let outer = libc::mmap(ptr::null_mut(), length + 2 * GUARD, none, flags, -1, 0);
+                assert_ne!(outer, libc::MAP_FAILED);
+                kernel.mapping = outer as usize + GUARD;
+                let both = libc::PROT_READ | libc::PROT_WRITE;
+                assert_eq!(libc::mprotect(kernel.mapping as *mut libc::c_void, length, both), 0);
+            }
+        }
+        kernel.mapped = length;
+        kernel.mapping as isize
+    })
+}
+
+/// See the program's `arch`.
+pub fn exit_group(status: u8) -> ! {
+    panic::resume_unwind(Box::new(Exit(Some(status))))
+}
+
+impl Kernel {
+    /// The next byte of the tape; zeros behind its end.
+    fn next(&mut self) -> u8 {
+        let byte = self.tape.get(self.position).copied().unwrap_or(0);
+        self.position += 1;
+        byte
+    }
+
+    /// Success, or an error: the likely ones of small numbers, or any other.
+    fn answer(&mut self) -> isize {
+        match self.next() {
+            byte @ 0..128 => [0, 0, 0, -17, -2, -20, -13, -30][usize::from(byte % 8)],
+            byte => -isize::from(byte - 127),
+        }
+    }
+
+    unsafe fn call(&mut self, number: usize, args: [usize; 6]) -> isize {
+        let [a, b, c, d, e, _] = args;
+        // SAFETY: what the program owes for each call; if it does not, that is a finding.
+        unsafe {
+            match number {
+                nr::GETPID => return 4242,
+                nr::CAPSET => {
+                    read(a, 8);
+                    read(b, 24);
+                }
+                nr::CLOSE => {
+                    assert_eq!((a, self.open), (5, 1), "it closes what is open");
+                    self.open = 0;
+                }
+                nr::SYMLINKAT => {
+                    if let Some(error) = path(a).or(path(c)) {
+                        return error;
+                    }
+                }
+                nr::UNLINKAT | nr::MKDIRAT | nr::FCHMODAT => {
+                    if let Some(error) = path(b) {
+                        return error;
+                    }
+                    if number == nr::FCHMODAT {
+                        assert!(c <= 0o7777, "mode {c:o}");
+                    }
+                }
+                nr::RENAMEAT2 => {
+                    assert_eq!(e, 0);
+                    if let Some(error) = path(b).or(path(d)) {
+                        return error;
+                    }
+                }
+                nr::STATX => {
+                    if let Some(error) = path(b) {
+                        return error;
+                    }
+                    let result = self.answer();
+                    if result == 0 {
+                        let statx = slice::from_raw_parts_mut(e as *mut u8, 256);
+                        statx.fill(0xee);
+                        let kind = [0o040000, 0o100000, 0o120000, 0o010000, 0o060000][usize::from(self.next() % 5)];
+                        let mode: u16 = kind | u16::from(self.next()) << 1;
+                        statx[28..30].copy_from_slice(&mode.to_ne_bytes());
+                    }
+                    return result;
+                }
+                nr::OPENAT => {
+                    if let Some(error) = path(b) {
+                        return error;
+                    }
+                    let result = self.answer();
+                    if result == 0 {
+                        assert_eq!(self.open, 0, "one directory at a time");
+                        self.open = 1;
+                        return 5;
+                    }
+                    return result;
+                }
+                nr::GETDENTS64 => {
+                    assert_eq!((a, self.open), (5, 1), "it reads what is open");
+                    return self.entries(slice::from_raw_parts_mut(b as *mut u8, c));
+                }
+                nr::WRITE => {
+                    assert_eq!(a, 1);
+                    read(b, c);
+                    return match self.next() {
+                        0..200 => c as isize,
+                        200..210 => c.min(1) as isize,
+                        210..220 => 0,
+                        byte => -isize::from(byte - 219),
+                    };
+                }
+                nr::WRITEV => {
+                    assert_eq!(a, 2);
+                    let mut text = Vec::new();
+                    for piece in slice::from_raw_parts(b as *const [usize; 2], c) {
+                        text.extend_from_slice(slice::from_raw_parts(piece[0] as *const u8, piece[1]));
+                    }
+                    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
+                    assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(&text));
+                    return text.len() as isize;
+                }
+                nr::PPOLL => {
+                    read(c, 16);
+                    return [0, 0, 0, -4, -12][usize::from(self.next() % 5)];
+                }
+                _ => panic!("call {number}"),
+            }
+        }
+        let result = if number == nr::CLOSE { 0 } else { self.answer() };
+        if matches!(number, nr::SYMLINKAT | nr::UNLINKAT | nr::MKDIRAT | nr::FCHMODAT | nr::RENAMEAT2) {
+            self.changes += 1;
+        }
+        result
+    }
+
+    /// Entries with names of all lengths and bytes.
+    fn entries(&mut self, buffer: &mut [u8]) -> isize {
+        let count = match self.next() {
+            0 => return 0,
+            byte @ 1..200 => usize::from(byte % 8),
+            byte => return -isize::from(byte - 199),
+        };
+        let mut used = 0;
+        for _ in 0..count {
+            let length = match self.next() {
+                byte @ 0..250 => 1 + usize::from(byte % 6),
+                byte => 255 - usize::from(255 - byte),
+            };
+            let size = (19 + length + 1).next_multiple_of(8);
+            if size > buffer.len() - used {
+                return if used == 0 { -22 } else { used as isize };
+            }
+            let entry = &mut buffer[used..used + size];
+            entry.fill(0xcc);
+            entry[16..18].copy_from_slice(&(size as u16).to_ne_bytes());
+            entry[18] = 8;
+            for place in &mut entry[19..19 + length] {
+                *place = match self.position.checked_sub(self.tape.len()) {
+                    None => [self.tape[self.position], b'n'][usize::from(matches!(self.tape[self.position], 0 | b'/'))],
+                    Some(_) => b'e',
+                };
+                self.position += 1;
+            }
+            entry[19 + length] = 0;
+            used += size;
+        }
+        used as isize
+    }
+}
+
+/// Reads memory as the kernel would.
+unsafe fn read(address: usize, length: usize) {
+    // SAFETY: passed on to the caller.
+    let bytes = unsafe { slice::from_raw_parts(address as *const u8, length) };
+    std::hint::black_box(bytes.iter().fold(0_u8, |sum, byte| sum ^ byte));
+}
+
+/// Reads a path; the error, if it cannot be one.
+unsafe fn path(address: usize) -> Option<isize> {
+    let mut length = 0;
+    // SAFETY: passed on to the caller.
+    while unsafe { *((address + length) as *const u8) } != 0 {
+        length += 1;
+        if length == 4096 {
+            return Some(-36);
+        }
+    }
+    (length == 0).then_some(-2)
+}
