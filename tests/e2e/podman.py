@@ -63,7 +63,8 @@ def adapted(manifest, folder, images=None):
         container["image"] = (images or {}).get(container["image"], container["image"])
         if common or "securityContext" in container:
             container["securityContext"] = common | container.get("securityContext", {})
-        container.pop("readinessProbe", None)
+        for field in ("readinessProbe", "ports"):  # there is no network to be reached by
+            container.pop(field, None)
     for volume in spec.get("volumes", []):
         if volume.pop("emptyDir", None) is not None:
             path = folder / volume["name"]
