@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic;
+#[cfg(not(miri))]
 use std::ptr;
 use std::slice;
 
@@ -52,6 +53,11 @@ thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
 /// Puts in a tape.
 pub fn begin(tape: &[u8]) {
     KERNEL.with_borrow_mut(|kernel| {
+        #[cfg(miri)]
+        {
+            kernel.mapping = 0; // a new one each time
+        }
+        #[cfg(not(miri))]
         if kernel.mapped > 0 {
             // SAFETY: this module's own mapping; its pages become zero again.
             unsafe { libc::madvise(kernel.mapping as *mut libc::c_void, kernel.mapped, libc::MADV_DONTNEED) };
@@ -102,21 +108,32 @@ pub unsafe fn mmap(args: [usize; 6]) -> isize {
             return -12;
         }
         if kernel.mapping == 0 {
-            // Pages that must not be touched around it.
-            const GUARD: usize = 1 << 20;
-            // SAFETY: new mappings, the second inside the first.
-            unsafe {
-                let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
-                let outer = libc::mmap(ptr::null_mut(), length + 2 * GUARD, none, flags, -1, 0);
-                assert_ne!(outer, libc::MAP_FAILED);
-                kernel.mapping = outer as usize + GUARD;
-                let both = libc::PROT_READ | libc::PROT_WRITE;
-                assert_eq!(libc::mprotect(kernel.mapping as *mut libc::c_void, length, both), 0);
-            }
+            kernel.mapping = guarded(length);
         }
         kernel.mapped = length;
         kernel.mapping as isize
     })
+}
+
+/// Zeroed memory, with pages around it that must not be touched.
+#[cfg(not(miri))]
+fn guarded(length: usize) -> usize {
+    const GUARD: usize = 1 << 20;
+    // SAFETY: new mappings, the second inside the first.
+    unsafe {
+        let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+        let outer = libc::mmap(ptr::null_mut(), length + 2 * GUARD, none, flags, -1, 0);
+        assert_ne!(outer, libc::MAP_FAILED);
+        let inner = outer as usize + GUARD;
+        assert_eq!(libc::mprotect(inner as *mut libc::c_void, length, libc::PROT_READ | libc::PROT_WRITE), 0);
+        inner
+    }
+}
+
+/// Zeroed memory; the interpreter knows its ends.
+#[cfg(miri)]
+fn guarded(length: usize) -> usize {
+    vec![0_u64; length / 8].leak().as_mut_ptr() as usize
 }
 
 /// See the program's `arch`.
