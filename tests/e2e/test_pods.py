@@ -45,7 +45,7 @@ def stops_at_once(pod, sidecar="modelcar"):
     assert took < 3
 
 
-def test_single_model(server, modelcar, record):
+def test_single_model(server, modelcar):
     image = modelcar()
     with Pod(kserve_pod("single", server, {"/mnt/models": image})) as pod:
         linked(pod)
@@ -54,7 +54,6 @@ def test_single_model(server, modelcar, record):
         assert sidecar["HostConfig"]["Memory"] == 15 << 20
         assert sidecar["HostConfig"]["NanoCpus"] == 10_000_000 or sidecar["HostConfig"]["CpuQuota"] == 1000
         assert sidecar["Config"]["User"].split(":")[0] == str(UID)
-        record("log", [["init", *pod.logs("modelcar-init")], ["sidecar", *pod.logs("modelcar")]])
         stops_at_once(pod)
         assert pod.exec("/bin/ls", "/mnt/models/", check=False).returncode != 0, "the model goes with its process"
 

@@ -70,6 +70,7 @@ def test_inference_by_kserves_server_from_a_model_in_an_image(iris, note, second
         done = pod.run(ROOT / "examples/repeat.sh", URL, 2, 0)
         assert done.stdout.splitlines() == [f"{name} {json.dumps(c, separators=(',', ':'))}" for name, c in CLASSES.items()] * 2, done.stderr
         record("inference", recorded)
+        record("log", [["init", *pod.logs("modelcar-init")], ["sidecar", *pod.logs("modelcar")]])
         ls = pod.exec("ls", "-l", "/mnt/models").stdout
         assert re.search(rf"/mnt/models -> /proc/{pod.pid('modelcar')}/root/models$", ls.strip())
         record("mount", [["ls -l /mnt/models", *ls.splitlines()], ["ls -l /mnt/models/", *pod.exec("ls", "-l", "/mnt/models/").stdout.splitlines()]])

@@ -1,0 +1,70 @@
+"""Draws docs/imgs/*.svg from what the last `make e2e` printed. Two runs give the same pictures as long as the output means
+the same: PIDs, times and request ids are replaced by others."""
+
+import json
+import re
+from html import escape
+from pathlib import Path
+
+WIDTH, LINE, LEFT, TOP, CHAR = 100, 20, 16, 48, 8.4
+COLOURS = {"prompt": "#8bd5a0", "output": "#e6e6e6", "note": "#9aa4b2"}
+
+
+def normal(text):
+    text = re.sub(r"/proc/\d+/", "/proc/7/", text)
+    text = re.sub(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d", "Jan  1 12:00", text)
+    return re.sub(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "00000000-0000-0000-0000-000000000000", text)
+
+
+def picture(title, lines):
+    """A terminal with (kind, text) lines; what is too long goes on in the next line."""
+    rows = []
+    for kind, text in lines:
+        text = normal(text)
+        rows += [(kind, text[i : i + WIDTH]) for i in range(0, max(len(text), 1), WIDTH)]
+    width, height = round(2 * LEFT + WIDTH * CHAR), TOP + LINE * len(rows) + 8
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{width}" height="{height}" rx="8" fill="#1b1f27"/>',
+        *(f'<circle cx="{20 + 20 * i}" cy="18" r="6" fill="{c}"/>' for i, c in enumerate(("#ed6a5e", "#f5bf4f", "#61c554"))),
+        f'<text x="{width // 2}" y="23" text-anchor="middle" font-family="sans-serif" font-size="13" fill="{COLOURS["note"]}">{escape(title)}</text>',
+        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">',
+    ]
+    for i, (kind, text) in enumerate(rows):
+        length = f' textLength="{round(len(text) * CHAR, 1)}"' if text.strip() else ""
+        out.append(f'<text x="{LEFT}" y="{TOP + 14 + LINE * i}" fill="{COLOURS[kind]}"{length}>{escape(text)}</text>')
+    return "\n".join([*out, "</g>", "</svg>", ""])
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(record, folder):
+    def load(name):
+        return json.loads((record / f"{name}.json").read_text())
+
+    pod = "my-inference-service-predictor"
+    init, sidecar = (part[1:] for part in load("log"))
+    log = [("prompt", f"$ podman logs {pod}-modelcar-init"), *(("output", line) for line in init)]
+    log += [("prompt", f"$ podman logs {pod}-modelcar"), *(("output", line) for line in sidecar)]
+    mount = []
+    for command, *lines in load("mount"):
+        mount += [("prompt", f"$ podman exec {pod}-kserve-container {command}"), *(("output", line) for line in lines)]
+    inference = []
+    for name, answer in load("inference"):
+        inference += [
+            ("prompt", f"$ curl -s -H 'Content-Type: application/json' -d @examples/data/{name}.json \\"),
+            ("prompt", "       http://127.0.0.1:8080/v2/models/my-inference-service/infer"),
+            ("output", answer),
+        ]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, title, lines in (
+        ("log", "What the ModelCar says", log),
+        ("mount", "The model, as the server sees it", mount),
+        ("inference", "Three inputs answered", inference),
+    ):
+        (folder / f"{name}.svg").write_text(picture(title, lines))
+
+
+main(ROOT / "target/e2e/record", ROOT / "docs/imgs")
