@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Has the image and the wheel used by software that others wrote: olot, modelcar-maker, podman, buildah, skopeo, docker, a
+# registry. Arguments go to pytest.
+set -euo pipefail
+# shellcheck source=tools/containers.sh
+. "$(dirname "$0")/../../tools/containers.sh"
+# shellcheck source=tools/emulation.sh
+. "$(dirname "$0")/../../tools/emulation.sh"
+
+use_podman
+tools/packages.sh skopeo buildah docker-registry python3-venv
+for image in localhost/modelcar-base:{latest,nonroot}; do
+  podman manifest exists "$image" || die "there is no $image yet: make image"
+done
+
+venv=$PWD/target/clients/venv
+packages=(pytest olot modelcar-maker)
+if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
+  say "installing ${packages[*]}"
+  rm -rf target/clients
+  /usr/bin/python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet "${packages[@]}"
+  "$venv/bin/pip" download --quiet --no-deps --dest target/clients/peer modelcar-base-image==0.1.0
+  echo "${packages[*]}" >"$venv/packages"
+fi
+wheels=(dist/modelcar_base_image-*.whl)
+"$venv/bin/pip" install --quiet --force-reinstall --no-index --no-deps "${wheels[@]}"
+WHEEL=$PWD/${wheels[0]}
+PEER=$(echo "$PWD"/target/clients/peer/modelcar_base_image-0.1.0-*.whl)
+export WHEEL PEER PYTHONDONTWRITEBYTECODE=1 PATH=$venv/bin:$PATH
+
+trap emulation_off EXIT
+emulation_on
+PYTHONPATH=$PWD/tests/clients:$PWD/python/tests "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report \
+  --rootdir . --import-mode importlib "${@:-.}"
