@@ -1,9 +1,9 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test test-long e2e push verify-release wheel clean size size-record bench lint sbom digest sign sign-test
+.PHONY: help binaries image test test-long e2e push verify-release wheel clients clean size size-record bench lint sbom digest sign sign-test
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 binaries: ## build dist/linux/{amd64,arm64,ppc64le,s390x}/link-model-and-wait
 	@tools/binaries.sh
@@ -54,6 +54,9 @@ sign: ## sign what was pushed, and attest its SBOM; IMAGE=registry/name:tag
 
 sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom
 	@tools/sign-test.sh
+
+clients: wheel ## have the image and the wheel used by olot, modelcar-maker, podman, buildah, skopeo and a registry
+	@tests/clients/run.sh
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...
 	@DIGEST="$(DIGEST)" tools/verify-release.sh
