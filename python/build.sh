@@ -15,7 +15,7 @@ mkdir -p target/wheel
 export PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH=315532800
 target/wheel/venv/bin/python python/src/modelcar_base_image/prepare.py dist/modelcar-base.oci.tar target/wheel/embedded_oci_layout
 rm -rf target/wheel/out
-(cd python && ../target/wheel/venv/bin/hatchling build -t wheel -d ../target/wheel/out >/dev/null)
+log=$(cd python && ../target/wheel/venv/bin/hatchling build -t wheel -d ../target/wheel/out 2>&1) || die "$log"
 rm -f dist/modelcar_base_image-*.whl
 mv target/wheel/out/*.whl dist/
 for wheel in dist/modelcar_base_image-*.whl; do say "$wheel: $(stat -c %s "$wheel") bytes"; done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Has the image and the wheel used by software that others wrote: olot, modelcar-maker, podman, buildah, skopeo, docker, a
-# registry. Arguments go to pytest.
+# Has the image and the wheel used by software that others wrote: olot, modelcar-maker, podman, buildah, skopeo, a registry.
+# Arguments go to pytest.
 set -euo pipefail
 # shellcheck source=tools/containers.sh
 . "$(dirname "$0")/../../tools/containers.sh"
@@ -29,7 +29,8 @@ WHEEL=$PWD/${wheels[0]}
 PEER=$(echo "$PWD"/target/clients/peer/modelcar_base_image-0.1.0-*.whl)
 export WHEEL PEER PYTHONDONTWRITEBYTECODE=1 PATH=$venv/bin:$PATH
 
+[ $# -gt 0 ] || set -- python/tests tests/clients
 trap emulation_off EXIT
 emulation_on
 PYTHONPATH=$PWD/tests/clients:$PWD/python/tests "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report \
-  --rootdir . --import-mode importlib "${@:-.}"
+  --rootdir . --import-mode importlib "$@"
