@@ -44,10 +44,10 @@ class Layout:
         (entry,) = [m for m in self.root if m.get("annotations", {}).get("org.opencontainers.image.ref.name") == tag]
         return self.json(entry)["manifests"]
 
-    def platforms(self):
+    def platforms(self, tag="latest"):
         """{"linux/arm64": manifest}, of the images in the index."""
         found = {}
-        for descriptor in self.index():
+        for descriptor in self.index(tag):
             platform = descriptor["platform"]
             if platform["architecture"] != ATTESTATION:
                 name = f"{platform['os']}/{platform['architecture']}"
@@ -91,10 +91,10 @@ def broken_blobs(layout):
     return faults
 
 
-def wrong_machines(layout):
+def wrong_machines(layout, tag="latest"):
     """Each program that is not for the platform under which the index gives it, and each platform without a program."""
     faults = []
-    for platform, manifest in layout.platforms().items():
+    for platform, manifest in layout.platforms(tag).items():
         arch = platform.partition("/")[2]
         claimed = layout.json(manifest["config"])["architecture"]
         if claimed != arch:

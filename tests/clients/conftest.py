@@ -6,6 +6,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -131,9 +132,10 @@ def pull():
 
 
 @pytest.fixture
-def private(tmp_path):
-    """podman's options for a storage of its own: what is loaded there is in nobody's way."""
-    options = ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
+def private():
+    """podman's options for an empty storage; its path must be short."""
+    folder = tempfile.mkdtemp(prefix="car-", dir="/tmp")
+    options = ["--root", f"{folder}/s", "--runroot", f"{folder}/r", "--storage-driver", "vfs"]
     yield options
     run("podman", *options, "rmi", "--all", "--force", check=False)
-    shutil.rmtree(tmp_path / "storage", ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,8 @@ from layout import Layout, broken_blobs, wrong_machines
 
 DIST = ROOT / "dist"
 MODEL = {"model.bin": b"weights"}
-VARIANTS = {"modelcar-base": None, "modelcar-base-nonroot": "1001"}
+VARIANTS = {"modelcar-base": None, "modelcar-base-nonroot": "1001"}  # and USER
+TAGS = {"modelcar-base": "latest", "modelcar-base-nonroot": "nonroot"}
 
 
 def unpacked(archive, folder):
@@ -39,9 +40,9 @@ def tag():
 def test_archive_is_whole(variant, folder):
     layout = unpacked(DIST / f"{variant}.oci.tar", folder / "layout")
     assert broken_blobs(layout) == []
-    assert wrong_machines(layout) == []
-    assert [m["platform"]["architecture"] for m in layout.index()] == ARCHES
-    for manifest in layout.platforms().values():
+    assert wrong_machines(layout, TAGS[variant]) == []
+    assert [m["platform"]["architecture"] for m in layout.index(TAGS[variant])] == ARCHES
+    for manifest in layout.platforms(TAGS[variant]).values():
         assert layout.json(manifest["config"])["config"].get("User") == VARIANTS[variant]
 
 
@@ -61,7 +62,7 @@ def test_podman_load(variant, private):
 def test_docker_archive_of_each_platform(arch, private, folder):
     """The format of `docker save`: written by skopeo, loaded by podman, for a docker too old to load OCI archives."""
     archive = folder / "docker.tar"
-    name = f"example/modelcar-base:{arch}"
+    name = f"localhost/modelcar-base:{arch}"
     run("skopeo", "--override-arch", arch, "copy", "--quiet", f"oci-archive:{DIST}/modelcar-base.oci.tar", f"docker-archive:{archive}:{name}")
     with tarfile.open(archive) as tar:
         (entry,) = json.load(tar.extractfile("manifest.json"))
@@ -69,7 +70,7 @@ def test_docker_archive_of_each_platform(arch, private, folder):
         assert len(entry["Layers"]) == 1
     run("podman", *private, "load", "--input", archive)
     # --platform: else podman warns that the image is not for this machine.
-    done = run("podman", *private, "run", "--rm", "--network", "none", "--pull", "never", "--platform", f"linux/{arch}", f"docker.io/{name}", "echo", arch)
+    done = run("podman", *private, "run", "--rm", "--network", "none", "--pull", "never", "--platform", f"linux/{arch}", name, "echo", arch)
     assert done.stdout == f"{arch}\n"
 
 
@@ -116,7 +117,11 @@ def test_a_link_in_a_build_stage(tag, folder):
 def pushed(registry):
     """The images, pushed by `make push`."""
     name = f"{registry}/team/modelcar-base:1.0"
-    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--tls-verify=false", cwd=ROOT).stdout
+    # From where `make image` put them, not from the storage of these tests.
+    own = {key: value for key, value in os.environ.items() if key != "CONTAINERS_STORAGE_CONF"}
+    if "USERS_STORAGE_CONF" in os.environ:
+        own["CONTAINERS_STORAGE_CONF"] = os.environ["USERS_STORAGE_CONF"]
+    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--tls-verify=false", cwd=ROOT, env=own).stdout
     return name, out
 
 
