@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# Pushes what `make image` built: the list of four platforms as IMAGE, and the one with USER 1001 as IMAGE-nonroot.
-# PUSH_FLAGS are for podman, such as --tls-verify=false for a registry on this machine.
+# Pushes the archives that `make image` wrote: the four platforms as IMAGE, and those with USER 1001 as IMAGE-nonroot.
+# From the archives, not from podman's storage: what is there may have been loaded, tagged or built anew since.
+# PUSH_FLAGS are for skopeo copy, such as --dest-tls-verify=false for a registry on this machine.
 set -euo pipefail
-# shellcheck source=tools/containers.sh
-. "$(dirname "$0")/containers.sh"
+# shellcheck source=tools/common.sh
+. "$(dirname "$0")/common.sh"
 
 image=${IMAGE:-}
 [[ $image =~ /[^/]+:[^/]+$ ]] || die "where to? make push IMAGE=registry/name:tag"
-use_podman
-for list in latest nonroot; do
-  podman manifest exists "localhost/modelcar-base:$list" || die "there is no localhost/modelcar-base:$list yet: make image"
+tools/packages.sh skopeo jq
+for archive in dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar; do
+  [ -e "$archive" ] || die "there is no $archive yet: make image"
 done
 
-push() { # push LIST DESTINATION ARCHIVE
+push() { # push ARCHIVE DESTINATION
   local digest
   digest=$(mktemp)
   # shellcheck disable=SC2086 # words
-  podman manifest push --quiet --all --digestfile "$digest" ${PUSH_FLAGS:-} "$1" "docker://$2" >/dev/null
+  skopeo copy --quiet --all --digestfile "$digest" ${PUSH_FLAGS:-} "oci-archive:$1" "docker://$2"
   say "$2@$(<"$digest")"
-  [ "$(<"$digest")" = "$(digest_of "$3")" ] || die "that is not the digest of $3: was the list changed since?"
+  [ "$(<"$digest")" = "$(digest_of "$1")" ] || die "that is not the digest of $1: the registry has another form of it"
   rm "$digest"
 }
-push localhost/modelcar-base:latest "$image" dist/modelcar-base.oci.tar
-push localhost/modelcar-base:nonroot "$image-nonroot" dist/modelcar-base-nonroot.oci.tar
+push dist/modelcar-base.oci.tar "$image"
+push dist/modelcar-base-nonroot.oci.tar "$image-nonroot"

@@ -50,7 +50,7 @@ for _ in {1..50}; do ! curl --silent --fail "http://127.0.0.1:$port/v2/" >/dev/n
 
 export COSIGN_PASSWORD=
 (cd "$DIR" && cosign generate-key-pair >/dev/null 2>&1 && mkdir -p other && cd other && rm -f cosign.* && cosign generate-key-pair >/dev/null 2>&1)
-IMAGE=$name:test PUSH_FLAGS=--tls-verify=false tools/push.sh
+IMAGE=$name:test PUSH_FLAGS=--dest-tls-verify=false tools/push.sh
 target=$name@$(digest_of dist/modelcar-base.oci.tar)
 verify=(--insecure-ignore-tlog=true --allow-http-registry)
 

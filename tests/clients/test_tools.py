@@ -121,7 +121,7 @@ def pushed(registry):
     own = {key: value for key, value in os.environ.items() if key != "CONTAINERS_STORAGE_CONF"}
     if "USERS_STORAGE_CONF" in os.environ:
         own["CONTAINERS_STORAGE_CONF"] = os.environ["USERS_STORAGE_CONF"]
-    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--tls-verify=false", cwd=ROOT, env=own).stdout
+    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--dest-tls-verify=false", cwd=ROOT, env=own).stdout
     return name, out
 
 
