@@ -196,8 +196,11 @@ impl<'a> Words<'a> {
 ///
 /// Strings in it are known by where they begin.
 pub struct Memory<'a> {
-    /// Invariant: a NUL that is never written lies right behind, so there is one behind every place.
-    bytes: &'a [Cell<u8>],
+    /// Invariant: `room` bytes from here on may be used, and the one behind them is NUL and never written, so that
+    /// there is one behind every place. They are this value's alone for 'a.
+    start: NonNull<u8>,
+    room: usize,
+    /// How much is in use; more than the room only if somebody has said so, and no access relies on it.
     length: u32,
     /// Room for as many strings as there can be names in a directory, once there is the mapping.
     strings: &'a [Cell<Option<ZStr<'a>>>],
@@ -213,15 +216,16 @@ impl<'a> Memory<'a> {
 
     /// Begins with `bytes`.
     pub fn new(bytes: &'a mut [u8]) -> Self {
-        let mut memory = Memory { bytes: &[], length: 0, strings: &[] };
+        let mut memory = Memory { start: ZStr::EMPTY.0, room: 0, length: 0, strings: &[] };
         memory.begin(bytes);
         memory
     }
 
     fn begin(&mut self, bytes: &'a mut [u8]) {
-        if let Some((last, bytes)) = bytes.split_last_mut() {
+        if let Some((last, room)) = bytes.split_last_mut() {
             *last = 0;
-            self.bytes = Cell::from_mut(bytes).as_slice_of_cells();
+            self.room = room.len();
+            self.start = NonNull::from_mut(bytes).cast();
             self.length = 0;
         }
     }
@@ -235,9 +239,11 @@ impl<'a> Memory<'a> {
         let Ok(mapping) = sys::map(Self::LARGE) else { out() };
         let (bytes, strings) = mapping.split_at_mut_checked(Self::LARGE / 2).unwrap_or_default();
         self.begin(bytes);
-        // SAFETY: zeroed memory of this value's own; None is all zero, and a ZStr a pointer (transparent).
-        self.strings =
-            unsafe { core::slice::from_raw_parts(strings.as_ptr().cast(), strings.len() / size_of::<Option<ZStr>>()) };
+        // SAFETY: zeroed memory of this value's own, aligned to half the mapping; None is all zero, and a ZStr a
+        // pointer (transparent).
+        self.strings = unsafe {
+            core::slice::from_raw_parts(strings.as_mut_ptr().cast(), strings.len() / size_of::<Option<ZStr>>())
+        };
     }
 
     /// How many bytes are in use.
@@ -245,17 +251,18 @@ impl<'a> Memory<'a> {
         self.length as usize
     }
 
-    /// Gives back all but the first `length` bytes.
-    pub fn truncate(&mut self, length: usize) {
+    /// Lets `length` bytes be in use: gives back those behind, or passes over some that are not used.
+    pub fn set_length(&mut self, length: usize) {
         self.length = length as u32;
     }
 
     /// Uses one more byte. Ends the process if there is none.
     pub fn push(&mut self, byte: u8) {
-        match self.bytes.get(self.length as usize) {
-            Some(cell) => cell.set(byte),
-            None => out(),
+        if self.length() >= self.room {
+            out();
         }
+        // SAFETY: the invariant; within the room.
+        unsafe { self.start.add(self.length()).write(byte) };
         self.length += 1;
     }
 
@@ -268,34 +275,38 @@ impl<'a> Memory<'a> {
 
     /// The last byte in use.
     pub fn last(&self) -> u8 {
-        self.bytes.get(self.length.wrapping_sub(1) as usize).map_or(0, Cell::get)
+        self.string(self.length.wrapping_sub(1) as usize).first()
     }
 
     /// The string that begins at `place`.
+    #[inline(never)] // a call is shorter
     pub fn string(&self, place: usize) -> ZStr<'a> {
-        match self.bytes.get(place) {
-            // SAFETY: the invariant of `bytes`, which are this value's alone for 'a.
-            Some(cell) => unsafe { ZStr::from_pointer(cell.as_ptr()) }.unwrap_or(ZStr::EMPTY),
-            None => ZStr::EMPTY,
-        }
+        // SAFETY: the invariant; at most the NUL behind the room.
+        ZStr(unsafe { self.start.add(place.min(self.room)) }, PhantomData)
     }
 
     /// The bytes in use from `place`.
     pub fn used(&self, place: usize) -> &[Cell<u8>] {
-        self.bytes.get(place..self.length as usize).unwrap_or_default()
+        self.between(place, self.length())
+    }
+
+    fn between(&self, place: usize, end: usize) -> &[Cell<u8>] {
+        let end = end.min(self.room);
+        let place = place.min(end);
+        // SAFETY: the invariant; within the room.
+        unsafe { NonNull::slice_from_raw_parts(self.start.add(place).cast(), end - place).as_ref() }
     }
 
     /// The strings in use from `place`.
     pub fn words(&self, place: usize) -> Words<'a> {
-        let used = self.used(place).as_ptr_range();
-        Words { next: used.start.cast(), end: used.end.cast(), memory: PhantomData }
+        Words { next: self.string(place).0.as_ptr(), end: self.string(self.length()).0.as_ptr(), memory: PhantomData }
     }
 
     /// Reads all that is in the directory `path`, for [`Memory::entry`].
     pub fn read_directory(&mut self, path: ZStr) -> Result<(), Errno> {
         let directory = sys::open_directory(path)?;
         loop {
-            match directory.read(self.bytes.get(self.length as usize..).unwrap_or_default())? {
+            match directory.read(self.between(self.length(), self.room))? {
                 0 => return Ok(()),
                 used => self.length += used as u32,
             }
@@ -308,11 +319,11 @@ impl<'a> Memory<'a> {
         const RECORD_LENGTH: usize = 16;
         const NAME: usize = 19;
         let name = self.string(*place + NAME);
-        // SAFETY: two bytes within the slice; the kernel has written them. Without them there is no next entry.
-        let length = self
-            .bytes
-            .get(*place + RECORD_LENGTH..*place + NAME)
-            .map_or(u16::MAX, |record| unsafe { record.as_ptr().cast::<u16>().read_unaligned() });
+        let mut length = u16::MAX; // where no entry can be, there is no next one
+        if *place + NAME <= self.room {
+            // SAFETY: two bytes within the room.
+            length = unsafe { self.start.add(*place + RECORD_LENGTH).cast().read_unaligned() };
+        }
         *place += usize::from(length);
         name
     }

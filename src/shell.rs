@@ -178,7 +178,7 @@ impl<'a> Shell<'a> {
         let start = self.memory.length();
         self.read_words();
         self.call(self.memory.words(start));
-        self.memory.truncate(start);
+        self.memory.set_length(start);
     }
 
     /// Whether commands run from here on.
@@ -259,12 +259,12 @@ impl<'a> Shell<'a> {
         self.advance();
         self.expect(b')');
         let words = self.memory.words(start);
-        self.memory.truncate(start);
+        self.memory.set_length(start);
         self.capture = true;
         self.call(words);
         self.capture = false;
         while self.memory.length() > start && self.memory.last() == b'\n' {
-            self.memory.truncate(self.memory.length() - 1);
+            self.memory.set_length(self.memory.length() - 1);
         }
         self.start = word;
         self.depth -= 1;

@@ -225,9 +225,8 @@ pub fn map(length: usize) -> Result<&'static mut [u8], Errno> {
     // SAFETY: a new mapping, at an address of the kernel's choice, overlaps nothing.
     let address =
         unsafe { arch::mmap([0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | arch::MAP_NORESERVE, usize::MAX, 0]) };
-    if let -4095..=-1 = address {
-        return Err(Errno::ENOMEM);
-    }
+    // An address of user space is not negative, on any machine.
+    let address = Errno::value(address)?;
     // SAFETY: the kernel gave these bytes to this caller alone; they are zero and stay mapped for ever.
     Ok(unsafe { core::slice::from_raw_parts_mut(address as *mut u8, length) })
 }

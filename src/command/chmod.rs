@@ -55,7 +55,7 @@ impl<'a> Shell<'a> {
             if !name.is_dots() {
                 let below = self.path(path, b'/', name);
                 status |= self.change(below, mode, recursive, Follow::No);
-                self.memory.truncate(end);
+                self.memory.set_length(end);
             }
         }
         status

@@ -17,7 +17,7 @@ impl Shell<'_> {
             self.memory.extend(word);
             self.memory.push(b' ');
         }
-        self.memory.truncate(start.max(self.memory.length() - 1));
+        self.memory.set_length(start.max(self.memory.length() - 1));
         if newline {
             self.memory.push(b'\n');
         }

@@ -22,10 +22,10 @@ impl<'a> Shell<'a> {
         let start = self.memory.length();
         // Entries lie far behind, so that the lines which are made of them can begin here.
         let mut entry = Memory::FAR;
-        self.memory.truncate(entry);
+        self.memory.set_length(entry);
         let mut listed = self.memory.read_directory(path);
         let end = self.memory.length();
-        self.memory.truncate(start);
+        self.memory.set_length(start);
         if listed == Err(Errno::ENOTDIR) && sys::mode(path, Follow::Yes) >= 0 {
             self.line(path);
             listed = Ok(());

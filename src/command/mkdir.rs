@@ -27,7 +27,7 @@ impl Shell<'_> {
             let end = self.memory.length();
             if byte == 0 || parents && byte == b'/' && end > start {
                 self.memory.push(0);
-                self.memory.truncate(end);
+                self.memory.set_length(end);
                 let prefix = self.memory.string(start);
                 let mut made = sys::mkdir(prefix);
                 if parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY) {

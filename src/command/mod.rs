@@ -198,7 +198,7 @@ impl<'a> Shell<'a> {
         }
         self.memory.extend(tail);
         while self.memory.length() > start + 1 && self.memory.last() == b'/' {
-            self.memory.truncate(self.memory.length() - 1);
+            self.memory.set_length(self.memory.length() - 1);
         }
         self.memory.push(0);
         self.memory.string(start)
