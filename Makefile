@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test test-long e2e push verify-release wheel clients clean size size-record bench lint sbom digest sign sign-test
+.PHONY: help binaries image test test-long fuzz e2e push verify-release wheel clients clean size size-record bench lint sbom digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test-long: binaries ## run what takes longer: thousands of starts, distribution 
 	@tests/long/run.sh
 	@tests/kernels/run.sh
 	@cd tests && DIFFERENTIAL_COUNT=20000 cargo test --release --test differential
+
+fuzz: ## give the program's own source made-up scripts, with address sanitizer; SECONDS=60
+	@tests/fuzz/run.sh $(or $(SECONDS),60)
 
 size: binaries ## compare the files' bytes with the record in size.toml
 	@command -v python3 >/dev/null || tools/packages.sh python3
