@@ -26,39 +26,37 @@ pub mod report;
 pub mod shell;
 pub mod sys;
 
-use memory::{Memory, ZStr};
+use memory::{Memory, Words, ZStr};
 use shell::Shell;
 
 /// What the image does without arguments: KServe's default, where there is a place for the link.
-const DEFAULT: &[u8] = b"sh\0-c\0[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity\0";
+const DEFAULT: ZStr = ZStr::new(c"[ ! -d /mnt ] || ln -sf /proc/$$/root/models /mnt/models && sleep infinity");
 
 /// Does what the arguments say; returns the exit status. `scratch` is the first memory to use.
 ///
 /// The first argument is the name that the program was called by. If that is a command's (a link to the
 /// program), it is the command; if not, the command follows.
-pub fn main<'a>(mut arguments: impl Iterator<Item = ZStr<'a>> + Clone, scratch: &'a mut [u8]) -> u8 {
+pub fn main<'a>(arguments: Words<'a>, scratch: &'a mut [usize]) -> u8 {
     let mut shell = Shell::new(Memory::new(scratch));
-    let mut words = arguments.clone();
-    if !arguments.next().is_some_and(command::is_known) {
-        words = arguments;
+    let handled = sys::handle_signals();
+    shell.outcome(const { ZStr::new(c"signals") }, handled);
+    if shell.status != 0 {
+        return 1;
     }
-    // What KServe has the sidecar do is shorter, and the scratch memory holds all its words. The output of a command
-    // in a word, `$(`, may be long.
-    if words.clone().any(|word| word.len() > 120 || word.has(b'(')) {
-        shell.memory.map();
-    }
-    for word in words {
-        shell.memory.extend(word);
-        shell.memory.push(0);
-    }
-    if shell.memory.length() == 0 {
-        for &byte in DEFAULT {
-            shell.memory.push(byte);
+    let words = match arguments {
+        [name, words @ ..] if !command::is_known(name.get()) => words,
+        words => words,
+    };
+    loop {
+        let run = shell.run;
+        if words.is_empty() {
+            shell.read(DEFAULT);
+        } else {
+            shell.call(words);
         }
+        if run {
+            return shell.status;
+        }
+        shell.run = true;
     }
-    let words = shell.memory.words(0);
-    shell.call(words);
-    shell.run = true;
-    shell.call(words);
-    shell.status
 }

@@ -23,35 +23,10 @@ impl<'a> ZStr<'a> {
     /// No bytes.
     pub const EMPTY: ZStr<'static> = ZStr::new(c"");
 
-    /// The current directory.
-    pub const DOT: ZStr<'static> = ZStr::new(c".");
-
     /// A string literal, or what else is known to be one.
     pub const fn new(string: &'a CStr) -> Self {
         // SAFETY: a CStr's pointer is not null; its NUL is immutable for 'a.
         ZStr(unsafe { NonNull::new_unchecked(string.as_ptr().cast_mut().cast()) }, PhantomData)
-    }
-
-    /// The string at `pointer`, if there is one.
-    ///
-    /// # Safety
-    /// The caller owes the invariant of the type, unless the pointer is null.
-    pub const unsafe fn from_pointer(pointer: *const u8) -> Option<Self> {
-        match NonNull::new(pointer.cast_mut()) {
-            Some(pointer) => Some(ZStr(pointer, PhantomData)),
-            None => None,
-        }
-    }
-
-    /// The string that begins at `index` of `bytes`, the last of which is NUL; else an empty one.
-    pub const fn at(bytes: &'a [u8], index: usize) -> Self {
-        match bytes {
-            // SAFETY: the index is within the slice, and its last byte is NUL; both borrowed for 'a.
-            [.., 0] if index < bytes.len() => unsafe {
-                ZStr(NonNull::new_unchecked(bytes.as_ptr().add(index).cast_mut()), PhantomData)
-            },
-            _ => ZStr::EMPTY,
-        }
     }
 
     /// For the kernel.
@@ -67,31 +42,27 @@ impl<'a> ZStr<'a> {
 
     /// What follows the first byte; of an empty string, itself.
     pub fn rest(self) -> Self {
-        if self.first() == 0 {
-            return self;
-        }
-        // SAFETY: the byte is not the NUL, so the next one is still within the allocation (the invariant).
-        ZStr(unsafe { self.0.add(1) }, PhantomData)
+        // SAFETY: if the byte is not the NUL, the next one is still within the allocation (the invariant).
+        ZStr(unsafe { self.0.add(usize::from(self.first() != 0)) }, PhantomData)
     }
 
-    /// Bytes before the NUL.
-    pub fn len(self) -> usize {
-        let mut length = 0;
-        // SAFETY: at most the NUL is read. Volatile, or LLVM makes the loop a call of strlen(3), which is not there.
-        while unsafe { self.0.add(length).read_volatile() } != 0 {
-            length += 1;
+    /// What is left from the first `byte` on; nothing if there is none.
+    #[inline(never)] // a call is shorter
+    pub fn find(mut self, byte: u32) -> Self {
+        while u32::from(self.first()) != byte && self.first() != 0 {
+            self = self.rest();
         }
-        length
+        self
+    }
+
+    /// Whether `byte` is among the bytes or the NUL behind them.
+    pub fn has(self, byte: u8) -> bool {
+        self.find(byte.into()).first() == byte
     }
 
     /// Bytes before the first newline, or else the NUL.
-    pub fn line_len(mut self) -> usize {
-        let mut length = 0;
-        while !matches!(self.first(), 0 | b'\n') {
-            self = self.rest();
-            length += 1;
-        }
-        length
+    pub fn line_len(self) -> usize {
+        self.take_while(|&byte| byte != b'\n').count()
     }
 
     /// Whether the NUL comes first.
@@ -99,29 +70,24 @@ impl<'a> ZStr<'a> {
         self.first() == 0
     }
 
+    /// Whether `byte` is among the bytes.
+    pub fn has_before_end(self, byte: u8) -> bool {
+        !self.find(byte.into()).is_empty()
+    }
+
     /// Whether the bytes are the same.
-    pub fn is(self, other: &'static CStr) -> bool {
+    pub fn is(self, other: ZStr) -> bool {
         self.after(other).is_some_and(ZStr::is_empty)
     }
 
-    /// Whether it is `.` or `..`: the names of a directory itself and of the one above.
-    pub fn is_dots(self) -> bool {
-        self.is(c".") || self.is(c"..")
-    }
-
     /// What follows `prefix`, if the string begins with it.
-    pub fn after(mut self, prefix: &'static CStr) -> Option<Self> {
-        for byte in ZStr::new(prefix) {
+    pub fn after(mut self, prefix: ZStr) -> Option<Self> {
+        for byte in prefix {
             if self.next() != Some(byte) {
                 return None;
             }
         }
         Some(self)
-    }
-
-    /// Whether `byte` is among the bytes.
-    pub fn has(mut self, byte: u8) -> bool {
-        self.any(|other| other == byte)
     }
 
     /// Whether this sorts before `other`, by bytes.
@@ -143,198 +109,225 @@ impl Iterator for ZStr<'_> {
 
     fn next(&mut self) -> Option<u8> {
         let first = self.first();
-        *self = self.rest();
-        if first == 0 { None } else { Some(first) }
-    }
-}
-
-/// Strings that lie one behind the other.
-#[derive(Clone, Copy)]
-pub struct Words<'a> {
-    /// Invariant: a [`ZStr`], unless it is `end` or beyond.
-    next: *const u8,
-    end: *const u8,
-    memory: PhantomData<&'a u8>,
-}
-
-impl<'a> Iterator for Words<'a> {
-    type Item = ZStr<'a>;
-
-    fn next(&mut self) -> Option<ZStr<'a>> {
-        if self.next >= self.end {
+        if first == 0 {
             return None;
         }
-        // SAFETY: the invariant.
-        let word = unsafe { ZStr::from_pointer(self.next) }?;
-        // SAFETY: at most one behind the NUL that ends the memory, which is at `end` or beyond.
-        self.next = unsafe { self.next.add(word.len() + 1) };
-        Some(word)
+        *self = self.rest();
+        Some(first)
     }
 }
 
-impl<'a> Words<'a> {
-    /// None.
-    pub const NONE: Self = Words { next: core::ptr::null(), end: core::ptr::null(), memory: PhantomData };
+/// The words of a command: those that the kernel passed to execve(2), or some that a script has.
+pub type Words<'a> = &'a [Cell<ZStr<'a>>];
 
-    /// Whether there is none left.
-    pub fn is_empty(&self) -> bool {
-        self.next >= self.end
-    }
-
-    /// Takes the last one away; an empty string if there is none.
-    pub fn pop(&mut self) -> ZStr<'a> {
-        let mut last = ZStr::EMPTY;
-        for word in *self {
-            last = word;
-            self.end = word.0.as_ptr();
-        }
-        last
-    }
-}
-
-/// Memory that is filled from the start, like a stack: a little of the process's own, or one large mapping.
+/// Two stacks: of bytes, of which words are made, and of words. A little of the process's own stack, and when that is
+/// full, one large mapping.
 ///
-/// Strings in it are known by where they begin.
+/// It comes first in [`Shell`](crate::shell::Shell), so that one pointer is both.
+#[repr(C)]
 pub struct Memory<'a> {
-    /// Invariant: `room` bytes from here on may be used, and the one behind them is NUL and never written, so that
-    /// there is one behind every place. They are this value's alone for 'a.
+    /// Invariant: `half` bytes from here on are this value's alone for 'a, and as many behind them, where words are.
+    /// The last byte of the first half is NUL and never written, so that there is one behind every place.
     start: NonNull<u8>,
-    room: usize,
-    /// How much is in use; more than the room only if somebody has said so, and no access relies on it.
-    length: u32,
-    /// Room for as many strings as there can be names in a directory, once there is the mapping.
-    strings: &'a [Cell<Option<ZStr<'a>>>],
+    half: usize,
+    /// Bytes in use; less than half. Only [`Memory::read_directory`] says how many were written.
+    length: usize,
+    /// Words in use.
+    count: usize,
+    lifetime: PhantomData<&'a mut u8>,
 }
 
 impl<'a> Memory<'a> {
-    /// Bytes of the mapping. A page of it costs nothing until it is touched, so this is only a bound: room for
-    /// every word of the longest argument that Linux passes (2 MiB), and for the names of a million files.
-    const LARGE: usize = 64 << 20;
+    /// Bytes of each half of the mapping. A page of it costs nothing until it is touched, so this is only a bound: room
+    /// for every word of the longest argument that Linux passes (2 MiB), and for the names of a hundred thousand files.
+    const LARGE: usize = 32 << 20;
 
-    /// A place in the mapping, halfway to its end.
-    pub const FAR: usize = Self::LARGE / 4;
+    /// A place in the mapping, halfway to where words are.
+    const FAR: usize = Self::LARGE / 2;
 
-    /// Begins with `bytes`.
-    pub fn new(bytes: &'a mut [u8]) -> Self {
-        let mut memory = Memory { start: ZStr::EMPTY.0, room: 0, length: 0, strings: &[] };
-        memory.begin(bytes);
-        memory
+    /// Begins with `scratch`.
+    pub fn new(scratch: &'a mut [usize]) -> Self {
+        let half = size_of_val(scratch) / 2;
+        let start = NonNull::from_mut(scratch).cast::<u8>();
+        if half > 0 {
+            // SAFETY: within the slice.
+            unsafe { start.add(half - 1).write(0) };
+        }
+        Memory { start, half, length: 0, count: 0, lifetime: PhantomData }
     }
 
-    fn begin(&mut self, bytes: &'a mut [u8]) {
-        if let Some((last, room)) = bytes.split_last_mut() {
-            *last = 0;
-            self.room = room.len();
-            self.start = NonNull::from_mut(bytes).cast();
-            self.length = 0;
+    /// Goes over to the mapping; strings stay where they are. Ends the process if there is none, or if it is in use
+    /// already: without memory there is nothing left to try.
+    #[inline(never)] // a call is shorter
+    fn grow(&mut self) {
+        if self.half == Self::LARGE {
+            out();
         }
-    }
-
-    /// Goes over to the mapping, which is empty; strings stay where they are. Ends the process if there is none:
-    /// without memory there is nothing left to try.
-    pub fn map(&mut self) {
-        if !self.strings.is_empty() {
-            return;
+        let Ok(new) = sys::map(2 * Self::LARGE) else { out() };
+        for index in 0..self.half {
+            // SAFETY: within the halves of both. Volatile, or LLVM makes it a call of memcpy(3), which is not there.
+            unsafe {
+                new.add(index).write(self.start.add(index).read_volatile());
+                new.add(Self::LARGE + index).write(self.start.add(self.half + index).read_volatile());
+            }
         }
-        let Ok(mapping) = sys::map(Self::LARGE) else { out() };
-        let (bytes, strings) = mapping.split_at_mut_checked(Self::LARGE / 2).unwrap_or_default();
-        self.begin(bytes);
-        // SAFETY: zeroed memory of this value's own, aligned to half the mapping; None is all zero, and a ZStr a
-        // pointer (transparent).
-        self.strings = unsafe {
-            core::slice::from_raw_parts(strings.as_mut_ptr().cast(), strings.len() / size_of::<Option<ZStr>>())
-        };
+        self.start = new;
+        self.half = Self::LARGE;
     }
 
     /// How many bytes are in use.
     pub fn length(&self) -> usize {
-        self.length as usize
+        self.length
     }
 
-    /// Lets `length` bytes be in use: gives back those behind, or passes over some that are not used.
-    pub fn set_length(&mut self, length: usize) {
-        self.length = length as u32;
+    /// Uses no more than the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
     }
 
     /// Uses one more byte. Ends the process if there is none.
+    #[inline(never)] // a call is shorter
     pub fn push(&mut self, byte: u8) {
-        if self.length() >= self.room {
-            out();
+        if self.length + 1 >= self.half {
+            self.grow();
         }
-        // SAFETY: the invariant; within the room.
-        unsafe { self.start.add(self.length()).write(byte) };
+        // SAFETY: the invariant; before the last byte of the half.
+        unsafe { self.start.add(self.length).write(byte) };
         self.length += 1;
     }
 
     /// Uses as many more bytes as `string` has.
+    #[inline(never)] // a call is shorter
     pub fn extend(&mut self, string: ZStr) {
         for byte in string {
             self.push(byte);
         }
     }
 
-    /// The last byte in use.
-    pub fn last(&self) -> u8 {
-        self.string(self.length.wrapping_sub(1) as usize).first()
+    /// Uses as many more bytes as `number` has decimal digits.
+    pub fn push_decimal(&mut self, number: u32) {
+        if number > 9 {
+            self.push_decimal(number / 10);
+        }
+        self.push(b'0' + (number % 10) as u8);
     }
 
-    /// The string that begins at `place`.
+    /// Takes back one byte, but not one before `place`.
+    pub fn strip_one(&mut self, place: usize) {
+        if self.length > place {
+            self.length -= 1;
+        }
+    }
+
+    /// Takes back the bytes at the end that are `byte`, but none before `place`.
     #[inline(never)] // a call is shorter
-    pub fn string(&self, place: usize) -> ZStr<'a> {
-        // SAFETY: the invariant; at most the NUL behind the room.
-        ZStr(unsafe { self.start.add(place.min(self.room)) }, PhantomData)
+    pub fn strip(&mut self, place: usize, byte: u8) {
+        // SAFETY: the invariant; a byte in use, as there is at least one.
+        while self.length > place && unsafe { self.start.add(self.length - 1).read() } == byte {
+            self.length -= 1;
+        }
+    }
+
+    /// The bytes in use from `place`, made a string by one more.
+    #[inline(never)] // a call is shorter
+    pub fn string(&mut self, place: usize) -> ZStr<'a> {
+        self.push(0);
+        // SAFETY: the invariant; a place in use.
+        ZStr(unsafe { self.start.add(place.min(self.length)) }, PhantomData)
     }
 
     /// The bytes in use from `place`.
-    pub fn used(&self, place: usize) -> &[Cell<u8>] {
-        self.between(place, self.length())
+    pub fn bytes(&self, place: usize) -> &[Cell<u8>] {
+        let place = place.min(self.length);
+        // SAFETY: the invariant; bytes in use.
+        unsafe { NonNull::slice_from_raw_parts(self.start.add(place).cast(), self.length - place).as_ref() }
     }
 
-    fn between(&self, place: usize, end: usize) -> &[Cell<u8>] {
-        let end = end.min(self.room);
-        let place = place.min(end);
-        // SAFETY: the invariant; within the room.
-        unsafe { NonNull::slice_from_raw_parts(self.start.add(place).cast(), end - place).as_ref() }
+    /// Uses one more word. Ends the process if there is no memory for it.
+    #[inline(never)] // a call is shorter
+    pub fn push_word(&mut self, word: ZStr<'a>) {
+        if (self.count + 1) * size_of::<ZStr>() > self.half {
+            self.grow();
+        }
+        // SAFETY: the invariant; within the second half, which is aligned as words are.
+        unsafe { self.start.add(self.half).cast().add(self.count).write(word) };
+        self.count += 1;
     }
 
-    /// The strings in use from `place`.
-    pub fn words(&self, place: usize) -> Words<'a> {
-        Words { next: self.string(place).0.as_ptr(), end: self.string(self.length()).0.as_ptr(), memory: PhantomData }
+    /// How many words are in use.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
-    /// Reads all that is in the directory `path`, for [`Memory::entry`].
-    pub fn read_directory(&mut self, path: ZStr) -> Result<(), Errno> {
+    /// Uses no more than the first `count` words.
+    pub fn truncate_words(&mut self, count: usize) {
+        self.count = self.count.min(count);
+    }
+
+    /// Uses nothing.
+    pub fn clear(&mut self) {
+        self.length = 0;
+        self.count = 0;
+    }
+
+    /// The words in use but for the first `count`.
+    pub fn words(&self, count: usize) -> Words<'a> {
+        let count = count.min(self.count);
+        // SAFETY: the invariant; words in use.
+        unsafe { NonNull::slice_from_raw_parts(self.start.add(self.half).cast().add(count), self.count - count).as_ref() }
+    }
+
+    /// Uses bytes far behind, so that there is room for many before them.
+    pub fn go_far(&mut self) {
+        if self.half != Self::LARGE {
+            self.grow();
+        }
+        self.length = Self::FAR;
+    }
+
+    /// Uses one more word for each name in the directory `path`; of those that begin with a dot only the `wanted`,
+    /// which are [`ALMOST_ALL`] or [`ALL`].
+    pub fn read_directory(&mut self, path: ZStr, wanted: u32) -> Result<(), Errno> {
+        // struct linux_dirent64, include/linux/dirent.h
+        const RECORD_LENGTH: usize = 16;
+        const NAME: usize = 19;
         let directory = sys::open_directory(path)?;
+        if self.half != Self::LARGE {
+            self.grow();
+        }
         loop {
-            match directory.read(self.between(self.length(), self.room))? {
-                0 => return Ok(()),
-                used => self.length += used as u32,
+            // SAFETY: the invariant; the bytes that are not in use, less the last.
+            let free = unsafe {
+                NonNull::slice_from_raw_parts(self.start.add(self.length).cast(), self.half - 1 - self.length).as_ref()
+            };
+            let used = directory.read(free)?;
+            if used == 0 {
+                return Ok(());
+            }
+            let end = self.length + used;
+            while self.length < end {
+                // SAFETY: the kernel writes whole records, each with its length and a name that ends with a NUL.
+                let (name, length) = unsafe {
+                    let record = self.start.add(self.length);
+                    (ZStr(record.add(NAME), PhantomData), record.add(RECORD_LENGTH).cast::<u16>().read_unaligned())
+                };
+                self.length += usize::from(length);
+                // What `..` begins with: it and `.`, for no name is empty.
+                let dots = const { ZStr::new(c"..") }.after(name).is_some();
+                if name.first() != b'.' || wanted & if dots { ALL } else { ALL | ALMOST_ALL } != 0 {
+                    self.push_word(name);
+                }
             }
         }
     }
-
-    /// The name in the directory entry at `place`, which becomes the next one's: `struct linux_dirent64`,
-    /// `include/linux/dirent.h`.
-    pub fn entry(&self, place: &mut usize) -> ZStr<'a> {
-        const RECORD_LENGTH: usize = 16;
-        const NAME: usize = 19;
-        let name = self.string(*place + NAME);
-        let mut length = u16::MAX; // where no entry can be, there is no next one
-        if *place + NAME <= self.room {
-            // SAFETY: two bytes within the room.
-            length = unsafe { self.start.add(*place + RECORD_LENGTH).cast().read_unaligned() };
-        }
-        *place += usize::from(length);
-        name
-    }
-
-    /// Room for strings.
-    pub fn strings(&self) -> &'a [Cell<Option<ZStr<'a>>>] {
-        self.strings
-    }
 }
 
+/// Names that begin with a dot, but for `.` and `..`, the directory itself and the one above.
+pub const ALMOST_ALL: u32 = 1 << ((b'A' >> 1) & 31);
+/// Names that begin with a dot.
+pub const ALL: u32 = 1 << ((b'a' >> 1) & 31);
+
 fn out() -> ! {
-    report::failed(report::PROGRAM, const { ZStr::new(c"memory") }, Errno::ENOMEM);
+    report::line(report::PROGRAM, const { ZStr::new(c"memory") }, report::COLON, report::reason(Errno::ENOMEM));
     sys::exit(1)
 }

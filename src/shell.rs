@@ -24,37 +24,42 @@ use crate::sys;
 /// How deep `(`, loops and `$(` may nest: each level needs a few hundred bytes of stack.
 const DEEPEST: u8 = 200;
 
-/// The words with a meaning where a command is expected, a blank before and behind each; their index is their token.
-const KEYWORDS: ZStr = ZStr::new(c" do done ! while until ");
+/// Where a command is expected, these are not its name.
+const KEYWORDS: ZStr = ZStr::new(c")= do= done= != while= until=");
 
-/// What a script is made of. Operators are known by their first character.
+/// What was found there: the end of the script, one of [`KEYWORDS`] in that order, or something else.
 type Token = u8;
 const END: Token = 0;
-const DO: Token = 1;
-const DONE: Token = 2; // the last of those that end a list
-const NOT: Token = 3;
-const WHILE: Token = 4;
-const UNTIL: Token = 5;
-const WORD: Token = 6;
-const NEWLINE: Token = 7;
+const CLOSE: Token = 1;
+const DO: Token = 2;
+const DONE: Token = 3; // the last that ends a list
+const NOT: Token = 4;
+const WHILE: Token = 5;
+const UNTIL: Token = 6;
+const OTHER: Token = 7;
 
 /// A script, how far it has been read, and what its commands have left behind.
+#[repr(C)] // memory first, so that one pointer is both
 pub struct Shell<'a> {
-    /// What is still to be read.
-    at: ZStr<'a>,
-    /// The last token, and where it began. A word is still to be read, all others have been.
-    token: Token,
-    start: ZStr<'a>,
-    pub(crate) depth: u8,
     /// Where words are put together.
     pub(crate) memory: Memory<'a>,
-    /// Name and further words of the command at hand.
+    /// What is still to be read.
+    at: ZStr<'a>,
+    /// Where the last word, keyword or operator began.
+    start: ZStr<'a>,
+    /// Name of the command at hand.
     pub(crate) name: ZStr<'a>,
+    /// The words behind it that it has not taken yet.
     pub(crate) words: Words<'a>,
-    /// The output of the command at hand is to stay in memory.
-    pub(crate) capture: bool,
+    /// Its options: a bit for each letter.
+    pub(crate) options: u32,
+    /// The last token. A keyword has been read, anything else is still to be.
+    token: Token,
+    pub(crate) depth: u8,
     /// Exit status of the last command.
     pub(crate) status: u8,
+    /// The output of the command at hand is to stay in memory.
+    pub(crate) capture: bool,
     /// Commands run; if not, they are only checked.
     pub(crate) run: bool,
     /// `exit` has run: nothing else does.
@@ -67,15 +72,16 @@ impl<'a> Shell<'a> {
     /// A shell that keeps its words in `memory`.
     pub fn new(memory: Memory<'a>) -> Self {
         Shell {
-            at: ZStr::EMPTY,
-            token: END,
-            start: ZStr::EMPTY,
-            depth: 0,
             memory,
-            name: ZStr::EMPTY,
-            words: Words::NONE,
-            capture: false,
+            at: report::PROGRAM,
+            start: report::PROGRAM,
+            name: report::PROGRAM,
+            words: &[],
+            options: 0,
+            token: END,
+            depth: 0,
             status: 0,
+            capture: false,
             run: false,
             exited: false,
             linked: false,
@@ -85,42 +91,45 @@ impl<'a> Shell<'a> {
     /// Reads `script`: runs it if `run` is set, else checks it, which ends the process if it is refused.
     pub fn read(&mut self, script: ZStr<'a>) {
         self.at = script;
-        self.newlines();
-        // An empty script is one, an empty list in it is not.
-        if self.token != END {
-            self.list();
-        }
-        self.expect(END);
+        self.list(END);
     }
 
     // What a script is made of.
 
-    /// The list that begins with the next token.
-    fn list_next(&mut self) {
-        self.newlines();
-        self.list();
-    }
-
-    /// The list that begins with the token at hand.
-    fn list(&mut self) {
+    /// A list and the token that must end it.
+    fn list(&mut self, end: Token) {
         self.deeper();
         let run = self.run;
-        loop {
-            self.pipeline();
-            self.allow(run);
-            match self.token {
-                b'&' => self.run &= self.status == 0,
-                b'|' => self.run &= self.status != 0,
-                b';' | NEWLINE => {
-                    self.newlines();
-                    if self.token <= DONE || self.token == b')' {
+        self.advance(b'\n');
+        // An empty script is one, an empty list in it is not.
+        if self.token != END {
+            loop {
+                self.pipeline();
+                self.run = run && !self.exited;
+                let separator = self.blanks(b' ');
+                match separator {
+                    b'&' | b'|' if self.at.rest().first() == separator => {
+                        self.skip();
+                        self.skip();
+                        self.run &= (self.status == 0) == (separator == b'&');
+                        self.advance(b'\n');
+                    }
+                    b';' | b'\n' => {
+                        self.skip();
+                        self.advance(b'\n');
+                        if self.token <= DONE {
+                            break;
+                        }
+                    }
+                    _ => {
+                        self.advance(b' ');
                         break;
                     }
-                    continue;
                 }
-                _ => break,
             }
-            self.newlines();
+        }
+        if self.token != end {
+            self.unexpected();
         }
         self.depth -= 1;
     }
@@ -128,214 +137,191 @@ impl<'a> Shell<'a> {
     fn pipeline(&mut self) {
         let negate = self.token == NOT;
         if negate {
-            self.advance();
+            self.advance(b' ');
         }
         match self.token {
-            WHILE => self.repeat(true),
-            UNTIL => self.repeat(false),
-            b'(' => self.subshell(),
-            WORD => self.simple(),
+            WHILE | UNTIL => self.repeat(self.token),
+            OTHER if self.at.first() == b'(' => {
+                // It shares all that this language can change; only its `exit` ends with it.
+                let (run, exited) = (self.run, self.exited);
+                self.skip();
+                self.list(CLOSE);
+                (self.run, self.exited) = (run, exited);
+            }
+            OTHER => self.simple(),
             _ => self.unexpected(),
         }
-        self.advance();
         if negate && self.run {
             self.status = u8::from(self.status == 0);
         }
     }
 
-    /// It shares all that this language can change; only its `exit` ends with it.
-    fn subshell(&mut self) {
-        let (run, exited) = (self.run, self.exited);
-        self.list_next();
-        self.expect(b')');
-        (self.run, self.exited) = (run, exited);
-    }
-
-    /// A loop, which goes on while the success of its condition is as `wanted`.
-    fn repeat(&mut self, wanted: bool) {
+    /// A loop, which goes on while its condition succeeds, or until it does.
+    fn repeat(&mut self, keyword: Token) {
         let (start, run) = (self.at, self.run);
         let mut status = 0;
         loop {
-            self.at = start;
-            self.list_next();
-            self.expect(DO);
-            self.run &= (self.status == 0) == wanted;
+            self.list(DO);
+            self.run &= (self.status == 0) == (keyword == WHILE);
             let go = self.run;
-            self.list_next();
-            self.expect(DONE);
-            self.allow(run);
+            self.list(DONE);
             if !(go && self.run) {
                 break;
             }
             status = self.status;
+            self.at = start;
         }
+        self.run = run && !self.exited;
         if self.run {
             self.status = status;
         }
     }
 
     fn simple(&mut self) {
-        let start = self.memory.length();
-        self.read_words();
-        self.call(self.memory.words(start));
-        self.memory.set_length(start);
+        self.memory.clear();
+        self.words();
+        let words = self.memory.words(0);
+        if words.is_empty() {
+            self.unexpected();
+        }
+        self.call(words);
     }
 
-    /// Whether commands run from here on.
-    fn allow(&mut self, run: bool) {
-        self.run = run && !self.exited;
+    /// Goes past blanks, those that are `also`, and a keyword, if there is one.
+    fn advance(&mut self, also: u8) {
+        self.token = END;
+        if self.blanks(also) != 0 {
+            self.token = CLOSE + lookup(KEYWORDS, self.at, true).0;
+        }
+        self.start = self.at;
+        if self.token != OTHER {
+            self.skip();
+            while !ends_word(self.at.first()) {
+                self.skip();
+            }
+        }
     }
 
     // Words.
 
-    /// Reads words into memory, a NUL behind each, up to what ends a command.
-    fn read_words(&mut self) {
-        while !ends_word(self.blanks()) {
-            self.read_word();
+    /// Reads words into memory up to what ends a command.
+    fn words(&mut self) {
+        while !ends_word(self.blanks(b' ')) {
+            let place = self.memory.length();
+            self.word();
+            let word = self.memory.string(place);
+            self.memory.push_word(word);
         }
     }
 
-    fn read_word(&mut self) {
-        self.start = self.at;
+    /// Reads what one word is made of.
+    fn word(&mut self) {
+        let mut at = self.at;
+        self.start = at;
         let mut quote = 0; // the quotation mark that must end what it has begun
         loop {
-            let character = self.at.first();
-            let next = self.at.rest().first();
-            match character {
-                0 if quote != 0 => self.refuse_here(NOT_CLOSED),
-                _ if character == quote && quote != 0 => {
-                    quote = 0;
-                    self.skip();
-                }
-                b'$' if quote != b'\'' => {
-                    self.skip();
-                    self.skip();
-                    match next {
-                        b'$' => self.push_pid(),
-                        b'(' if quote != 0 => self.substitution(),
-                        _ => self.refuse_here(NOT_SUPPORTED),
-                    }
-                }
-                b'`' if quote != b'\'' => self.refuse_here(NOT_SUPPORTED),
-                b'\\' if next == 0 => self.refuse_here(NOT_CLOSED),
-                b'\\' if quote == 0 || quote == b'"' && matches!(next, b'$' | b'`' | b'"' | b'\\' | b'\n') => {
-                    self.skip();
-                    if next == b'\n' {
-                        self.skip();
-                    } else {
-                        self.take();
-                    }
-                }
-                _ if quote != 0 => self.take(),
-                _ if ends_word(character) => break,
-                b'\'' | b'"' => {
-                    quote = character;
-                    self.skip();
-                }
-                // `[` is a command; as part of a word it begins a pattern, as `*` and `?` do.
-                // `{` and a first `~` mean something else in other shells.
-                b'[' if self.at == self.start && ends_word(next) => self.take(),
-                b'~' if self.at != self.start => self.take(),
-                b'*' | b'?' | b'{' | b'[' | b'~' => self.refuse_here(NOT_SUPPORTED),
-                _ => self.take(),
+            let mut character = at.first();
+            if quote == 0 && ends_word(character) {
+                break;
             }
+            at = at.rest();
+            if character == quote {
+                quote = 0;
+                continue;
+            }
+            if character == 0 {
+                self.refuse_here(NOT_CLOSED);
+            }
+            if quote != b'\'' {
+                let next = at.first();
+                match character {
+                    b'$' => {
+                        self.at = at.rest();
+                        match next {
+                            b'$' => self.push_pid(),
+                            b'(' if quote != 0 => self.substitution(),
+                            _ => self.refuse_here(NOT_SUPPORTED),
+                        }
+                        at = self.at;
+                        continue;
+                    }
+                    b'\\' if quote == 0 || const { ZStr::new(c"$`\"\\\n") }.has(next) => {
+                        if next == 0 {
+                            self.refuse_here(NOT_CLOSED);
+                        }
+                        at = at.rest();
+                        character = next;
+                        if next == b'\n' {
+                            continue;
+                        }
+                    }
+                    b'`' => self.refuse_here(NOT_SUPPORTED),
+                    _ if quote != 0 => {}
+                    b'\'' | b'"' => {
+                        quote = character;
+                        continue;
+                    }
+                    // `[` is a command; as part of a word it begins a pattern, as `*` and `?` do.
+                    b'[' if at == self.start.rest() && ends_word(next) => {}
+                    // `{` and a first `~` mean something else in other shells.
+                    b'~' if at != self.start.rest() => {}
+                    _ if const { ZStr::new(c"*?{[~") }.has(character) => self.refuse_here(NOT_SUPPORTED),
+                    _ => {}
+                }
+            }
+            self.memory.push(character);
         }
-        self.memory.push(0);
+        self.at = at;
     }
 
     fn push_pid(&mut self) {
-        let mut digits = [0; report::DIGITS];
         // Where nothing runs, any number will do.
-        let pid = if self.run { sys::getpid() } else { 0 };
-        self.memory.extend(report::decimal(pid, &mut digits));
+        self.memory.push_decimal(if self.run { sys::getpid() } else { 0 });
     }
 
     /// The output of an `ls`, less the newlines at its end.
     fn substitution(&mut self) {
         self.deeper();
-        let word = self.start;
-        let start = self.memory.length();
-        self.read_words();
-        self.advance();
-        self.expect(b')');
-        let words = self.memory.words(start);
-        self.memory.set_length(start);
-        self.capture = true;
-        self.call(words);
-        self.capture = false;
-        while self.memory.length() > start && self.memory.last() == b'\n' {
-            self.memory.set_length(self.memory.length() - 1);
+        let start = self.start;
+        let (place, count) = (self.memory.length(), self.memory.count());
+        self.words();
+        self.advance(b' ');
+        // A `)` is one token only where a word ends: not here.
+        if self.start.first() != b')' {
+            self.unexpected();
         }
-        self.start = word;
+        self.at = self.start.rest();
+        // The output is to begin where the words do; `ls` has read them by then.
+        self.memory.truncate(place);
+        self.capture = true;
+        self.call(self.memory.words(count));
+        self.capture = false;
+        self.memory.truncate_words(count);
+        self.memory.strip(place, b'\n');
+        self.start = start;
         self.depth -= 1;
     }
 
-    fn take(&mut self) {
-        self.memory.push(self.at.first());
-        self.skip();
-    }
-
-    fn skip(&mut self) {
-        self.at = self.at.rest();
-    }
-
-    // Tokens.
-
-    /// Goes past blanks and comments; returns the character there.
-    fn blanks(&mut self) -> u8 {
+    /// Goes past blanks, those that are `also`, and comments; returns the character there.
+    fn blanks(&mut self, also: u8) -> u8 {
         loop {
             let character = self.at.first();
             match character {
                 b' ' | b'\t' => {}
                 b'\\' if self.at.rest().first() == b'\n' => self.skip(),
                 b'#' => {
-                    while !matches!(self.at.rest().first(), 0 | b'\n') {
-                        self.skip();
-                    }
+                    self.at = self.at.find(b'\n'.into());
+                    continue;
                 }
+                _ if character == also => {}
                 _ => return character,
             }
             self.skip();
         }
     }
 
-    /// Reads the next token, of a word only that it is one.
-    fn advance(&mut self) {
-        let character = self.blanks();
-        self.start = self.at;
-        self.token = character;
-        if !ends_word(character) {
-            self.token = index(KEYWORDS, self.at, true);
-            if self.token != WORD {
-                while !ends_word(self.at.first()) {
-                    self.skip();
-                }
-            }
-            return;
-        }
-        self.skip();
-        match character {
-            b'\n' => self.token = NEWLINE,
-            b'&' | b'|' if self.at.first() == character => self.skip(),
-            b'&' | b'|' | b'<' | b'>' => self.refuse_here(NOT_SUPPORTED),
-            _ => {}
-        }
-    }
-
-    /// Reads the next token that is not a newline.
-    fn newlines(&mut self) {
-        loop {
-            self.advance();
-            if self.token != NEWLINE {
-                break;
-            }
-        }
-    }
-
-    fn expect(&mut self, token: Token) {
-        if self.token != token {
-            self.unexpected();
-        }
+    fn skip(&mut self) {
+        self.at = self.at.rest();
     }
 
     // Refusals.
@@ -348,13 +334,13 @@ impl<'a> Shell<'a> {
     }
 
     fn unexpected(&mut self) -> ! {
-        if matches!(self.token, END | NEWLINE) {
+        if matches!(self.start.first(), 0 | b'\n') {
             self.start = const { ZStr::new(c"line end") };
         }
         self.refuse_here(UNEXPECTED)
     }
 
-    /// Refuses the token or word that has begun last.
+    /// Refuses the word or operator that has begun last.
     fn refuse_here(&mut self, why: ZStr) -> ! {
         self.name = const { ZStr::new(c"sh") };
         self.refuse(self.start, why)
@@ -368,29 +354,28 @@ impl<'a> Shell<'a> {
 }
 
 /// Whether an unquoted `character` ends a word.
+#[inline(never)] // a call is shorter
 fn ends_word(character: u8) -> bool {
-    matches!(character, 0 | b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
+    const { ZStr::new(c" \t\n;&|<>()") }.has(character)
 }
 
-/// The index in `table`, whose words each have a blank behind them, of `text`, or if it is `source`, of the word that
-/// it begins with; the number of words if it is none of them.
-pub(crate) fn index(table: ZStr, text: ZStr, source: bool) -> u8 {
+/// Looks up `text`, or if it is `source`, the word that it begins with, in `table`, where each entry is a name, `=` and
+/// what belongs to it, and a blank lies between two. Returns the entry's index, or the number of entries if it is none
+/// of them, and what belongs to it.
+pub(crate) fn lookup<'a>(table: ZStr<'a>, text: ZStr, source: bool) -> (u8, ZStr<'a>) {
+    let mut entry = table;
     let mut index = 0;
-    let mut at = text;
-    let mut same = true;
-    for byte in table {
-        if byte == b' ' {
-            let next = at.first();
-            if same && (next == 0 || source && ends_word(next)) {
-                break;
-            }
-            index += 1;
-            at = text;
-            same = true;
-        } else {
-            same &= at.first() == byte;
-            at = at.rest();
+    while !entry.is_empty() {
+        let mut rest = text;
+        while entry.first() == rest.first() && entry.first() != 0 {
+            entry = entry.rest();
+            rest = rest.rest();
         }
+        if entry.first() == b'=' && (rest.is_empty() || source && ends_word(rest.first())) {
+            return (index, entry.rest());
+        }
+        entry = entry.find(b' '.into()).rest();
+        index += 1;
     }
-    index
+    (index, entry)
 }

@@ -9,20 +9,21 @@ use crate::arch::{self, nr};
 use crate::memory::ZStr;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
-use core::num::NonZeroU16;
+use core::num::NonZeroI32;
+use core::ptr::NonNull;
+use core::slice;
 
 /// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
 ///
 /// KServe's scripts need about 100. All that the stack holds should fit on two 4 KiB pages.
 pub const SCRATCH: usize = 512;
 
-/// An error number: `include/uapi/asm-generic/errno-base.h` and `errno.h`. Those named here are the same everywhere.
+/// An error number, negative as the kernel returns it: `include/uapi/asm-generic/errno-base.h` and `errno.h`. Those
+/// named here are the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(NonZeroU16);
+pub struct Errno(NonZeroI32);
 
 impl Errno {
-    /// No such file or directory.
-    pub const ENOENT: Errno = Errno::new(2);
     /// Interrupted system call.
     pub const EINTR: Errno = Errno::new(4);
     /// Input/output error.
@@ -31,29 +32,24 @@ impl Errno {
     pub const ENOMEM: Errno = Errno::new(12);
     /// File exists.
     pub const EEXIST: Errno = Errno::new(17);
-
     /// Not a directory.
     pub const ENOTDIR: Errno = Errno::new(20);
-    /// Invalid argument.
-    pub const EINVAL: Errno = Errno::new(22);
-    /// File name too long.
-    pub const ENAMETOOLONG: Errno = Errno::new(36);
 
-    const fn new(number: u16) -> Errno {
-        match NonZeroU16::new(number) {
+    const fn new(number: i32) -> Errno {
+        match NonZeroI32::new(-number) {
             Some(number) => Errno(number),
-            None => Errno(NonZeroU16::MIN), // no caller passes 0
+            None => Errno(NonZeroI32::MIN), // no caller passes 0
         }
     }
 
-    /// The number itself.
-    pub fn number(self) -> u16 {
-        self.0.get()
+    /// The number itself, positive.
+    pub fn number(self) -> u32 {
+        self.0.get().unsigned_abs()
     }
 
     /// What a call returned, where success carries no value.
     pub fn unit(result: isize) -> Result<(), Errno> {
-        match NonZeroU16::new(result.wrapping_neg() as u16) {
+        match NonZeroI32::new(result as i32) {
             Some(number) => Err(Errno(number)),
             None => Ok(()),
         }
@@ -61,7 +57,11 @@ impl Errno {
 
     /// What a call returned, where success is a number of 0 or more.
     fn value(result: isize) -> Result<usize, Errno> {
-        if result < 0 { Err(Errno::new(result.wrapping_neg() as u16)) } else { Ok(result as usize) }
+        if result >= 0 {
+            return Ok(result as usize);
+        }
+        // SAFETY: the kernel's errors are -4095 to -1 (`arch`), so the low half is not 0 either.
+        Err(Errno(unsafe { NonZeroI32::new_unchecked(result as i32) }))
     }
 }
 
@@ -219,16 +219,14 @@ pub fn message(pieces: &[ZStr; 5]) {
 }
 
 /// Maps `length` bytes of zeroed memory; a page costs nothing until it is touched. mmap(2).
-pub fn map(length: usize) -> Result<&'static mut [u8], Errno> {
+pub fn map(length: usize) -> Result<NonNull<u8>, Errno> {
     const PROT_READ_WRITE: usize = 0x1 | 0x2;
     const MAP_PRIVATE_ANONYMOUS: usize = 0x2 | 0x20;
     // SAFETY: a new mapping, at an address of the kernel's choice, overlaps nothing.
     let address =
         unsafe { arch::mmap([0, length, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | arch::MAP_NORESERVE, usize::MAX, 0]) };
-    // An address of user space is not negative, on any machine.
-    let address = Errno::value(address)?;
-    // SAFETY: the kernel gave these bytes to this caller alone; they are zero and stay mapped for ever.
-    Ok(unsafe { core::slice::from_raw_parts_mut(address as *mut u8, length) })
+    // An address of user space is neither negative nor null, on any machine.
+    NonNull::new(Errno::value(address)? as *mut u8).ok_or(Errno::ENOMEM)
 }
 
 /// Sleeps for `seconds`, or for ever. ppoll(2) on no descriptor: there is nothing else that could wake it.
@@ -279,47 +277,31 @@ extern "C" fn stop(_signal: i32) -> ! {
 
 /// Makes SIGTERM and SIGINT end the process with exit code 0 at any moment, also as PID 1 and also when they
 /// came in ignored or blocked; lets the kernel reap orphans. rt_sigaction(2), rt_sigprocmask(2).
-fn handle_signals() -> Result<(), Errno> {
+pub fn handle_signals() -> Result<(), Errno> {
     const SIGINT: usize = 2;
     const SIGTERM: usize = 15;
     const SIGCHLD: usize = 17;
     const SIG_IGN: usize = 1;
     const SIG_SETMASK: usize = 2;
-    let set = |signal, handler| {
-        // The address to return to is never used; x86_64 wants one.
-        let action = SigAction { handler, flags: arch::SA_RESTORER, restorer: handler, mask: 0 };
+    // One in each byte: an array would be a copy on the stack.
+    let mut signals = SIGTERM | SIGINT << 8 | SIGCHLD << 16;
+    let mut action =
+        SigAction { handler: stop as extern "C" fn(i32) -> ! as usize, flags: arch::SA_RESTORER, restorer: 0, mask: 0 };
+    // The address to return to is never used; x86_64 wants one.
+    action.restorer = action.handler;
+    while signals != 0 {
+        if signals == SIGCHLD {
+            action.handler = SIG_IGN;
+        }
+        let args = [signals & 0xff, &raw const action as usize, 0, size_of::<u64>(), 0, 0];
         // SAFETY: the action outlives the call, has the kernel's layout, and the set has 8 bytes.
         // The handler is a function of that signature which touches no memory of the program.
-        Errno::unit(unsafe {
-            arch::syscall6(nr::RT_SIGACTION, [signal, &raw const action as usize, 0, size_of::<u64>(), 0, 0])
-        })
-    };
-    let stop = stop as extern "C" fn(i32) -> ! as usize;
-    set(SIGTERM, stop)?;
-    set(SIGINT, stop)?;
-    set(SIGCHLD, SIG_IGN)?;
-    let none = 0_u64;
-    // SAFETY: the set is 8 bytes and outlives the call.
-    Errno::unit(unsafe {
-        arch::syscall6(nr::RT_SIGPROCMASK, [SIG_SETMASK, &raw const none as usize, 0, size_of::<u64>(), 0, 0])
-    })
-}
-
-/// The strings that the kernel passed to execve(2), in order.
-#[derive(Clone)]
-pub struct Argv(*const *const u8);
-
-impl Iterator for Argv {
-    type Item = ZStr<'static>;
-
-    fn next(&mut self) -> Option<ZStr<'static>> {
-        // SAFETY: `entry` made this from the kernel's array, which ends with a null pointer, and we stop there.
-        // The kernel ends every string with a NUL, and nothing ever writes to them.
-        let string = unsafe { ZStr::from_pointer(*self.0) }?;
-        // SAFETY: the pointer was not null, so it is not the last element.
-        self.0 = unsafe { self.0.add(1) };
-        Some(string)
+        Errno::unit(unsafe { arch::syscall6(nr::RT_SIGACTION, args) })?;
+        signals >>= 8;
     }
+    let args = [SIG_SETMASK, &raw const action.mask as usize, 0, size_of::<u64>(), 0, 0];
+    // SAFETY: the set is 8 bytes and outlives the call.
+    Errno::unit(unsafe { arch::syscall6(nr::RT_SIGPROCMASK, args) })
 }
 
 /// Where `_start` arrives: `frame` is the stack as the kernel left it, [`SCRATCH`] free bytes below it.
@@ -341,12 +323,9 @@ impl Iterator for Argv {
 /// called once.
 pub unsafe extern "C" fn entry(frame: *mut usize) -> ! {
     // SAFETY: free memory of the process's own stack (what `_start` owes), initialised by the kernel; used once.
-    let scratch = unsafe { core::slice::from_raw_parts_mut(frame.byte_sub(SCRATCH).cast(), SCRATCH) };
-    // SAFETY: the array follows argc.
-    let argv = Argv(unsafe { frame.add(1) }.cast_const().cast());
-    if let Err(error) = handle_signals() {
-        crate::report::failed(crate::report::PROGRAM, const { ZStr::new(c"signals") }, error);
-        exit(1);
-    }
+    let scratch = unsafe { slice::from_raw_parts_mut(frame.byte_sub(SCRATCH), SCRATCH / size_of::<usize>()) };
+    // SAFETY: as many pointers as argc says follow it. The kernel ends every string with a NUL, and nothing ever
+    // writes to them.
+    let argv = unsafe { slice::from_raw_parts(frame.add(1).cast(), *frame) };
     exit(crate::main(argv, scratch))
 }

@@ -4,54 +4,50 @@
 //! ModelCar has left, and where it leads now is chance (the number it names may be another process's). Each
 //! replacement is one rename, so there is no moment without a link.
 
+use super::{MISSING, bit};
 use crate::memory::ZStr;
-use crate::report::{self, MISSING};
+use crate::report;
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
 
 impl<'a> Shell<'a> {
     /// Makes a symbolic link; with `-f` also in the place of a file; inside, if a directory is there.
-    pub(super) fn ln(&mut self) -> u8 {
-        let mut options = self.options(const { ZStr::new(c"sfn") });
+    pub(super) fn ln(&mut self) {
         let target = self.operand();
         // Without a second operand the link goes into the current directory.
-        let path = self.words.next().unwrap_or(ZStr::DOT);
-        self.end();
-        if options & 1 == 0 {
+        let path = self.next().unwrap_or(const { ZStr::new(c".") });
+        if self.options & bit(b's') == 0 {
             self.refuse(const { ZStr::new(c"-s") }, MISSING);
         }
         if !self.run {
-            return 0;
+            return;
         }
         // On a fresh volume this is all.
         let mut place = path;
         let mut made = sys::symlink(target, place);
         if made == Err(Errno::EEXIST) {
-            place = self.path(path, 0, ZStr::EMPTY);
+            place = self.path(path, ZStr::EMPTY, ZStr::EMPTY);
             let mut there = sys::mode(place, Follow::No);
             if sys::is(there, sys::DIRECTORY) {
                 // A directory takes the link inside, where again something may be in the way.
-                place = self.path(place, b'/', base(target));
+                place = self.path(place, const { ZStr::new(c"/") }, base(target));
                 made = sys::symlink(target, place);
                 there = sys::mode(place, Follow::No);
-            } else if place.len() != path.len() {
-                options = 0; // with a slash at its end a path is not a file's to replace
+            } else if !path.is(place) {
+                self.options = 0; // with a slash at its end a path is not a file's to replace
             }
-            let force = options & 2 != 0;
-            let replace = sys::is(there, sys::SYMLINK) || force && !sys::is(there, sys::DIRECTORY);
+            let replace =
+                sys::is(there, sys::SYMLINK) || self.options & bit(b'f') != 0 && !sys::is(there, sys::DIRECTORY);
             if replace && made == Err(Errno::EEXIST) {
                 let link = place;
                 // Always the same name, so that what a killed process has left is found by the next one.
-                place = self.path(link, b'.', report::PROGRAM);
-                if sys::is(sys::mode(place, Follow::No), sys::SYMLINK) {
-                    // If it can't be removed, the next step says so.
-                    let _ = sys::unlink(place);
-                }
+                place = self.path(link, const { ZStr::new(c".") }, report::PROGRAM);
+                discard(place);
                 made = sys::symlink(target, place);
                 if made.is_ok() {
                     made = sys::rename(place, link);
                     if made.is_err() {
-                        let _ = sys::unlink(place); // the error to report is the rename's
+                        discard(place); // the error to report is the rename's
                     }
                     place = link;
                 }
@@ -62,6 +58,13 @@ impl<'a> Shell<'a> {
             self.linked = true;
         }
         self.outcome(place, made)
+    }
+}
+
+/// Removes what a killed process has left, or this one. If it can't be, the next step says so.
+fn discard(place: ZStr) {
+    if sys::is(sys::mode(place, Follow::No), sys::SYMLINK) {
+        let _ = sys::unlink(place);
     }
 }
 

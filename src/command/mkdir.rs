@@ -1,44 +1,35 @@
 //! `mkdir [-p] DIRECTORY...`
 
-use crate::memory::ZStr;
 use crate::shell::Shell;
 use crate::sys::{self, Follow};
 
-impl Shell<'_> {
+impl<'a> Shell<'a> {
     /// Makes directories; with `-p` also those above them, and one that is there is no error.
-    pub(super) fn mkdir(&mut self) -> u8 {
-        let parents = self.options(const { ZStr::new(c"p") }) != 0;
-        let mut status = 0;
+    pub(super) fn mkdir(&mut self) {
+        let parents = self.options != 0;
         loop {
-            let path = self.operand();
-            if self.run {
-                status |= self.make(path, parents);
+            let mut path = self.operand();
+            let place = self.memory.length();
+            while self.run {
+                self.memory.push(path.first());
+                path = path.rest();
+                let byte = path.first();
+                if byte == 0 || parents && byte == b'/' {
+                    let prefix = self.memory.string(place);
+                    self.memory.strip(place, 0);
+                    let mut made = sys::mkdir(prefix);
+                    if parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY) {
+                        made = Ok(());
+                    }
+                    if byte == 0 || made.is_err() {
+                        self.outcome(prefix, made);
+                        break;
+                    }
+                }
             }
             if self.words.is_empty() {
-                return status;
+                return;
             }
-        }
-    }
-
-    fn make(&mut self, mut path: ZStr, parents: bool) -> u8 {
-        let start = self.memory.length();
-        loop {
-            let byte = path.first();
-            let end = self.memory.length();
-            if byte == 0 || parents && byte == b'/' && end > start {
-                self.memory.push(0);
-                self.memory.set_length(end);
-                let prefix = self.memory.string(start);
-                let mut made = sys::mkdir(prefix);
-                if parents && sys::is(sys::mode(prefix, Follow::Yes), sys::DIRECTORY) {
-                    made = Ok(());
-                }
-                if byte == 0 || made.is_err() {
-                    return self.outcome(prefix, made);
-                }
-            }
-            self.memory.push(byte);
-            path = path.rest();
         }
     }
 }

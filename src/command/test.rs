@@ -1,41 +1,52 @@
 //! `test EXPRESSION`, `[ EXPRESSION ]`
 
+use super::NOT_CLOSED;
 use crate::memory::ZStr;
-use crate::report::{NOT_CLOSED, NOT_SUPPORTED};
-use crate::shell::{Shell, index};
+use crate::shell::{Shell, lookup};
 use crate::sys::{self, Follow};
 
-impl Shell<'_> {
+/// Behind the types of file stand the type bits of their modes, as a digit.
+const OPERATORS: ZStr = ZStr::new(c"-L=: -d=4 -f=8 -e= -n= -z=");
+const SYMLINK: u8 = 0;
+const EXISTS: u8 = 3;
+const EMPTY: u8 = 5;
+
+impl<'a> Shell<'a> {
     /// True (0) or false (1): nothing, STRING, `-d PATH` and its like, or `!` and one of these.
-    pub(super) fn test(&mut self, bracket: bool) -> u8 {
-        if bracket && !self.words.pop().is(c"]") {
-            self.refuse(self.name, NOT_CLOSED);
+    pub(super) fn test(&mut self, bracket: bool) {
+        if bracket {
+            match self.words {
+                [rest @ .., last] if last.get().is(const { ZStr::new(c"]") }) => self.words = rest,
+                _ => self.refuse(self.name, NOT_CLOSED),
+            }
         }
         let mut negate = false;
         let holds = loop {
-            let word = self.words.next().unwrap_or(ZStr::EMPTY);
-            let words = self.words;
-            let Some(operand) = self.words.next() else { break !word.is_empty() };
-            if word.is(c"!") {
+            let left = self.words.len();
+            let word = self.next().unwrap_or(ZStr::EMPTY);
+            if left < 2 {
+                break !word.is_empty();
+            }
+            if word.is(const { ZStr::new(c"!") }) {
                 negate = !negate;
-                self.words = words;
                 continue;
             }
-            let operator = index(const { ZStr::new(c"-L -d -f -e -n -z ") }, word, false);
-            if operator > 5 || !self.words.is_empty() {
-                self.refuse(word, NOT_SUPPORTED);
+            let (operator, kind) = lookup(OPERATORS, word, false);
+            if operator > EMPTY {
+                self.unsupported(word);
             }
-            if operator > 3 {
-                break operand.is_empty() == (operator == 5);
+            let operand = self.next().unwrap_or(ZStr::EMPTY);
+            if operator > EXISTS {
+                break operand.is_empty() == (operator == EMPTY);
             }
-            let follow = if operator == 0 { Follow::No } else { Follow::Yes };
             if !self.run {
-                return 0;
+                return;
             }
-            let mode = sys::mode(operand, follow);
-            let kind = [sys::SYMLINK, sys::DIRECTORY, sys::REGULAR].get(usize::from(operator));
-            break mode >= 0 && kind.is_none_or(|kind| sys::is(mode, *kind));
+            let mode = sys::mode(operand, if operator == SYMLINK { Follow::No } else { Follow::Yes });
+            break mode >= 0 && (operator == EXISTS || kind.first() == b'0' + (mode >> 12) as u8);
         };
-        u8::from(holds == negate)
+        if self.run {
+            self.status = u8::from(holds == negate);
+        }
     }
 }
