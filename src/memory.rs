@@ -46,7 +46,7 @@ impl<'a> ZStr<'a> {
         ZStr(unsafe { self.0.add(usize::from(self.first() != 0)) }, PhantomData)
     }
 
-    /// What is left from the first `byte` on; nothing if there is none.
+    /// What is left from the first `byte` on; nothing if there is none, as for a number that is no byte's.
     #[inline(never)] // a call is shorter
     pub fn find(mut self, byte: u32) -> Self {
         while u32::from(self.first()) != byte && self.first() != 0 {
@@ -68,11 +68,6 @@ impl<'a> ZStr<'a> {
     /// Whether the NUL comes first.
     pub fn is_empty(self) -> bool {
         self.first() == 0
-    }
-
-    /// Whether `byte` is among the bytes.
-    pub fn has_before_end(self, byte: u8) -> bool {
-        !self.find(byte.into()).is_empty()
     }
 
     /// Whether the bytes are the same.
@@ -139,7 +134,7 @@ pub struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Bytes of each half of the mapping. A page of it costs nothing until it is touched, so this is only a bound: room
-    /// for every word of the longest argument that Linux passes (2 MiB), and for the names of a hundred thousand files.
+    /// for every word of the longest argument that Linux passes (2 MiB), and for the names of some hundred thousand files.
     const LARGE: usize = 32 << 20;
 
     /// A place in the mapping, halfway to where words are.
@@ -274,7 +269,9 @@ impl<'a> Memory<'a> {
     pub fn words(&self, count: usize) -> Words<'a> {
         let count = count.min(self.count);
         // SAFETY: the invariant; words in use.
-        unsafe { NonNull::slice_from_raw_parts(self.start.add(self.half).cast().add(count), self.count - count).as_ref() }
+        unsafe {
+            NonNull::slice_from_raw_parts(self.start.add(self.half).cast().add(count), self.count - count).as_ref()
+        }
     }
 
     /// Uses bytes far behind, so that there is room for many before them.
@@ -300,10 +297,8 @@ impl<'a> Memory<'a> {
             let free = unsafe {
                 NonNull::slice_from_raw_parts(self.start.add(self.length).cast(), self.half - 1 - self.length).as_ref()
             };
-            let used = directory.read(free)?;
-            if used == 0 {
-                return Ok(());
-            }
+            let read = directory.read(free);
+            let Ok(used @ 1..) = usize::try_from(read) else { return Errno::unit(read) };
             let end = self.length + used;
             while self.length < end {
                 // SAFETY: the kernel writes whole records, each with its length and a name that ends with a NUL.
@@ -323,9 +318,9 @@ impl<'a> Memory<'a> {
 }
 
 /// Names that begin with a dot, but for `.` and `..`, the directory itself and the one above.
-pub const ALMOST_ALL: u32 = 1 << ((b'A' >> 1) & 31);
+pub const ALMOST_ALL: u32 = 1;
 /// Names that begin with a dot.
-pub const ALL: u32 = 1 << ((b'a' >> 1) & 31);
+pub const ALL: u32 = 1 << 16;
 
 fn out() -> ! {
     report::line(report::PROGRAM, const { ZStr::new(c"memory") }, report::COLON, report::reason(Errno::ENOMEM));

@@ -30,7 +30,8 @@ pub fn reason(error: Errno) -> ZStr<'static> {
 }
 
 /// As strerror(3) has it, for what the calls of this program can meet: 0x80 and the error number, the text, newline.
-const REASONS: ZStr = ZStr::new(c"\
+const REASONS: ZStr = ZStr::new(
+    c"\
     \x81Operation not permitted\n\
     \x82No such file or directory\n\
     \x85Input/output error\n\
@@ -42,4 +43,5 @@ const REASONS: ZStr = ZStr::new(c"\
     \x94Not a directory\n\
     \x9cNo space left on device\n\
     \x9eRead-only file system\n\
-    \xa4File name too long");
+    \xa4File name too long",
+);

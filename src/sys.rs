@@ -86,6 +86,7 @@ pub fn getpid() -> u32 {
 }
 
 /// Makes `link` a symbolic link that holds `target`, in one step; an existing `link` is `EEXIST`. symlinkat(2).
+#[inline(never)] // a call is shorter
 pub fn symlink(target: ZStr, link: ZStr) -> Result<(), Errno> {
     // SAFETY: both are NUL-terminated (ZStr).
     Errno::unit(unsafe { arch::syscall3(nr::SYMLINKAT, target.address(), CWD, link.address()) })
@@ -173,11 +174,11 @@ pub fn open_directory(path: ZStr) -> Result<Open, Errno> {
 pub struct Open(usize);
 
 impl Open {
-    /// Reads the next entries into `buffer`; returns how many bytes they take, 0 at the end. getdents64(2).
-    /// `EINVAL` if not even one fits.
-    pub fn read(&self, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
+    /// Reads the next entries into `buffer`; returns how many bytes they take, 0 at the end, or a negated error number.
+    /// getdents64(2). `EINVAL` if not even one fits.
+    pub fn read(&self, buffer: &[Cell<u8>]) -> isize {
         // SAFETY: the kernel writes at most the length of the buffer, whose cells may change.
-        Errno::value(unsafe { arch::syscall3(nr::GETDENTS64, self.0, buffer.as_ptr() as usize, buffer.len()) })
+        unsafe { arch::syscall3(nr::GETDENTS64, self.0, buffer.as_ptr() as usize, buffer.len()) }
     }
 }
 

@@ -1,7 +1,6 @@
 //! `chmod [-R] MODE PATH...`, where MODE is octal or `a=rX`
 
-use super::bit;
-use crate::memory::ZStr;
+use crate::memory::{ALMOST_ALL, ZStr};
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
 
@@ -43,7 +42,7 @@ impl<'a> Shell<'a> {
         let count = self.memory.count();
         let mut changed = if there < 0 { Errno::unit(there as isize) } else { sys::chmod(path, to) };
         if changed.is_ok() && self.options != 0 && directory {
-            changed = self.memory.read_directory(path, bit(b'A'));
+            changed = self.memory.read_directory(path, ALMOST_ALL);
         }
         self.outcome(path, changed);
         for name in self.memory.words(count) {

@@ -15,7 +15,7 @@ impl<'a> Shell<'a> {
     pub(super) fn ln(&mut self) {
         let target = self.operand();
         // Without a second operand the link goes into the current directory.
-        let path = self.next().unwrap_or(const { ZStr::new(c".") });
+        let path = if self.words.is_empty() { const { ZStr::new(c".") } } else { self.operand() };
         if self.options & bit(b's') == 0 {
             self.refuse(const { ZStr::new(c"-s") }, MISSING);
         }

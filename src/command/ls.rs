@@ -1,8 +1,12 @@
 //! `ls [-1Aa] [PATH]`
 
-use crate::memory::{Words, ZStr};
+use super::bit;
+use crate::memory::{ALL, ALMOST_ALL, Words, ZStr};
 use crate::shell::Shell;
 use crate::sys::{self, Errno, Follow};
+
+// Options say which names are wanted.
+const _: () = assert!(bit(b'A') == ALMOST_ALL && bit(b'a') == ALL);
 
 impl<'a> Shell<'a> {
     /// Prints the names in a directory, sorted by their bytes, one to a line; of a file its path. `-A` also those

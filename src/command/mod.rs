@@ -52,7 +52,9 @@ impl<'a> Shell<'a> {
         while let Some(name) = self.next() {
             self.name = name;
             let (command, letters) = find(name);
-            if self.capture && command != LS || command > EXEC && (command < UNKNOWN || name.has_before_end(b'=')) {
+            if self.capture && command != LS
+                || command > EXEC && (command < UNKNOWN || !name.find(b'='.into()).is_empty())
+            {
                 self.unsupported(name);
             }
             if self.run && command != EXIT {
@@ -77,12 +79,7 @@ impl<'a> Shell<'a> {
                 SH => self.sh(),
                 UNKNOWN if self.run => {
                     self.status = 127;
-                    report::line(
-                        const { ZStr::new(c"sh") },
-                        name,
-                        report::COLON,
-                        const { ZStr::new(c"not found") },
-                    );
+                    report::line(const { ZStr::new(c"sh") }, name, report::COLON, const { ZStr::new(c"not found") });
                 }
                 _ => {}
             }
@@ -200,7 +197,7 @@ impl<'a> Shell<'a> {
         self.outcome(const { ZStr::new(c"stdout") }, written);
     }
 
-    /// Puts `head`, `separator` unless it is 0, and `tail` together to a path, without slashes at its end.
+    /// Puts `head`, `separator` and `tail` together to a path, without slashes at its end.
     #[inline(never)] // a call is shorter
     fn path(&mut self, head: ZStr, separator: ZStr, tail: ZStr) -> ZStr<'a> {
         let place = self.memory.length();
@@ -218,7 +215,6 @@ const fn bit(letter: u8) -> u32 {
 }
 
 /// Whether `word` is a `-` and something.
-#[inline(never)] // a call is shorter
 fn is_option(word: ZStr) -> bool {
     word.first() == b'-' && !word.rest().is_empty()
 }
