@@ -186,7 +186,8 @@ def format_parts(details):
 
 
 def format_record(record):
-    text = "# Bytes. `make size` compares, `make size-record` writes; a budget changes by hand and for a reason only.\n"
+    # What stands before the first section is a person's.
+    text = read(RECORD).partition("\n[")[0].rstrip("\n") + "\n" if os.path.exists(RECORD) else "# Bytes.\n"
     for arch in ARCHES:
         text += f"\n[{arch}]\n"
         for key in [*FIGURES, "budget"]:
