@@ -30,7 +30,7 @@ size-record: image ## record the bytes, and write them into the documents
 	@command -v python3 >/dev/null || tools/packages.sh python3
 	@tools/size.py record
 
-bench: binaries ## measure the program beside its peers, and write docs/benchmarks.md; as root, on amd64
+bench: image ## measure the program beside its peers, and write docs/benchmarks.md; as root, on amd64
 	@bench/run.sh $(RUNS)
 
 e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes

@@ -25,6 +25,7 @@ OURS = "link-model-and-wait"
 DATA, PAGE, CHART = "docs/benchmarks.json", "docs/benchmarks.md", "docs/benchmarks.svg"
 LINK, NO_LINK, ENDS = 1, 0, 2  # as in measure.c
 ASM = "assembly, link and wait only"
+GO = "today's base image (Go)"
 
 
 def programs(peers):
@@ -33,7 +34,7 @@ def programs(peers):
     kserve = ["sh", "-c", SCRIPT]
     return [
         (OURS, file, [file, *kserve], LINK),
-        ("today's base image (Go)", f"{peers}/go", [f"{peers}/go", *kserve], LINK),
+        (GO, f"{peers}/go", [f"{peers}/go", *kserve], LINK),
         ("busybox sh", "/bin/busybox", ["/bin/busybox", *kserve], LINK),
         ("C, static glibc, link only", f"{peers}/link-glibc", [f"{peers}/link-glibc"], LINK),
         ("C, static musl, link only", f"{peers}/link-musl", [f"{peers}/link-musl"], LINK),
@@ -53,30 +54,53 @@ def read(path):
         return file.read()
 
 
+def image(read, index):
+    """Of the amd64 image in an OCI layout: the bytes that a node pulls, and the layers. read(DIGEST) gives a blob."""
+    blob = index
+    while "layers" not in (manifest := json.loads(blob)):
+        entries = manifest["manifests"]
+        entry = next((entry for entry in entries if entry.get("platform", {}).get("architecture") == "amd64"), entries[0])
+        blob = read(entry["digest"])
+    layers = [read(layer["digest"]) for layer in manifest["layers"]]
+    return sum(map(len, [blob, read(manifest["config"]["digest"]), *layers])), layers
+
+
+def program(layers):
+    """The program in them."""
+    for layer in layers:
+        with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
+            for member in archive:
+                if member.isfile() and member.name.endswith(OURS):
+                    return archive.extractfile(member).read()
+    sys.exit("bench.py: the image holds no such program")
+
+
 def unpack(wheel, path):
     with zipfile.ZipFile(wheel) as files:
-        def blob(digest):
-            name = next(name for name in files.namelist() if name.endswith(digest.replace("sha256:", "sha256/")))
-            return files.read(name)
+        names = files.namelist()
 
-        index = next(name for name in files.namelist() if name.endswith("embedded_oci_layout/index.json"))
-        manifest, layers = json.loads(files.read(index)), []
-        while "layers" not in manifest:
-            entries = manifest["manifests"]
-            entry = next((entry for entry in entries if entry.get("platform", {}).get("architecture") == "amd64"), entries[0])
-            manifest = json.loads(blob(entry["digest"]))
-        layers = [blob(layer["digest"]) for layer in manifest["layers"]]
-        for layer in layers:
-            with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
-                for member in archive:
-                    if member.isfile() and member.name.endswith(OURS):
-                        with open(path, "wb") as file:
-                            file.write(archive.extractfile(member).read())
-                        os.chmod(path, 0o755)
-                        with open(path + ".layer", "w", encoding="utf-8") as file:
-                            file.write(f"{sum(map(len, layers))}\n")
-                        return
-    sys.exit("bench.py: the wheel holds no such program")
+        def blob(digest):
+            return files.read(next(name for name in names if name.endswith(digest.replace("sha256:", "sha256/"))))
+
+        index = next(name for name in names if name.endswith("embedded_oci_layout/index.json"))
+        pulled, layers = image(blob, files.read(index))
+    with open(path, "wb") as file:
+        file.write(program(layers))
+    os.chmod(path, 0o755)
+    with open(f"{path}.json", "w", encoding="utf-8") as file:
+        json.dump({"layer": sum(map(len, layers)), "pull": pulled}, file)
+
+
+def own_pull():
+    with tarfile.open("dist/modelcar-base.oci.tar") as archive:
+        def blob(digest):
+            return archive.extractfile("./blobs/" + digest.replace(":", "/")).read()
+
+        pulled, layers = image(blob, archive.extractfile("./index.json").read())
+    with open(f"dist/linux/amd64/{OURS}", "rb") as file:
+        if program(layers) != file.read():
+            sys.exit("bench.py: dist/modelcar-base.oci.tar holds another program than dist/linux/amd64: make image")
+    return pulled
 
 
 def gone(path="/mnt/models"):
@@ -192,12 +216,14 @@ def run(peers, runs):
     print("bench.py: ten idle seconds", flush=True)
     waiting = [entry for entry in all_programs if entry[3] != ENDS]
     idles = dict(zip([entry[0] for entry in waiting], idle([entry[2] for entry in waiting])))
+    go = json.loads(read(f"{peers}/go.json"))
+    pulls = {OURS: own_pull(), GO: go["pull"]}
     group, rows = control_group(), []
     for (name, file, command, links), taken in zip(all_programs, times):
         print(f"bench.py: {name}", flush=True)
         with open(file, "rb") as binary:
-            image = binary.read()
-        row = {"name": name, "file": len(image), "gzip": len(gzip.compress(image, 9, mtime=0))}
+            content = binary.read()
+        row = {"name": name, "file": len(content), "gzip": len(gzip.compress(content, 9, mtime=0)), "pull": pulls.get(name)}
         row["calls"] = system_calls(peers, command, links)
         row["end_us"] = statistics.median(ended for _, ended in taken) / 1000
         if links == LINK:
@@ -216,7 +242,7 @@ def run(peers, runs):
         "machine": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}",
         "runs": runs,
         "load": load,
-        "go_layer": int(read(f"{peers}/go.layer")),
+        "go_layer": go["layer"],
         "programs": rows,
     }
     with open(DATA, "w", encoding="utf-8") as file:
@@ -272,9 +298,10 @@ within a table, not between runs.
 
 "Limit" is the smallest limit of a memory control group in which it links and waits, in steps of 4 KiB, with the file in
 the page cache; a container runtime's own need, some MiB, comes on top. "500 at once" is what such a group is charged.
+"Pull" is what a node downloads for the image on amd64: manifest, configuration and layers, without the model.
 
-{table(["program", "file B", "gzip -9 B", "resident KiB", "private dirty KiB", "page tables KiB", "threads", "limit KiB", "500 at once KiB"],
-       [[row["name"], *(cell(row, key) for key in ("file", "gzip", "rss", "dirty", "tables", "threads", "limit", "crowd"))] for row in data["programs"]])}
+{table(["program", "file B", "gzip -9 B", "pull B", "resident KiB", "private dirty KiB", "page tables KiB", "threads", "limit KiB", "500 at once KiB"],
+       [[row["name"], *(cell(row, key) for key in ("file", "gzip", "pull", "rss", "dirty", "tables", "threads", "limit", "crowd"))] for row in data["programs"]])}
 ## Work and time
 
 System calls are counted from exec, which is not one of them, to the one that it waits in, which is. Time to the end is
@@ -297,7 +324,7 @@ System calls, memory and threads are exact and are tests too (`tests/tests/count
 
 def chart(rows):
     shown = [(OURS, "link-model-and-wait"), (ASM, "assembly, the limit"), ("C, static glibc, link only", "C, static glibc"),
-             ("busybox sh", "busybox sh"), ("today's base image (Go)", "today's image (Go)")]
+             ("busybox sh", "busybox sh"), (GO, "today's image (Go)")]
     panels = [("file, bytes", lambda row: row["file"]), ("memory waiting, KiB", lambda row: row["rss"] + row["tables"]),
               ("exec to link, µs", lambda row: row["link_us"])]
     width, label, left, bar, gap = 860, 150, 160, 18, 8

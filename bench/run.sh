@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the program beside others that do its job or a part of it, and writes docs/benchmarks.{json,md,svg}.
-# The peers are Debian's and PyPI's packages, and the sources in bench/peers/. As root; `make binaries` first.
+# The peers are Debian's and PyPI's packages, and the sources in bench/peers/. As root; `make image` first.
 #
 # usage: bench/run.sh [RUNS]     400 by default; about four minutes on two processors
 set -euo pipefail
@@ -14,7 +14,7 @@ tools/packages.sh gcc libc6-dev binutils musl-tools busybox-static tini catatoni
 
 peers=target/bench
 mkdir -p $peers
-if [ ! -e $peers/go ]; then
+if [ ! -e $peers/go.json ]; then
   # Today's base image ships in a wheel, as an OCI layout.
   python3 -m venv $peers/venv
   $peers/venv/bin/pip --quiet --disable-pip-version-check download --no-deps --dest $peers modelcar-base-image==0.1.0
