@@ -52,8 +52,10 @@ impl<'a> Shell<'a> {
         while let Some(name) = self.next() {
             self.name = name;
             let (command, letters) = find(name);
-            if self.capture && command != LS
-                || command > EXEC && (command < UNKNOWN || !name.find(b'='.into()).is_empty())
+            // When commands run, a name may be the output of `ls`, which means nothing but itself.
+            if !self.run
+                && (self.capture && command != LS
+                    || command > EXEC && (command < UNKNOWN || !name.find(b'='.into()).is_empty()))
             {
                 self.unsupported(name);
             }
@@ -77,7 +79,7 @@ impl<'a> Shell<'a> {
                 SLEEP => self.sleep(),
                 CHMOD => self.chmod(),
                 SH => self.sh(),
-                UNKNOWN if self.run => {
+                EXEC.. if self.run => {
                     self.status = 127;
                     report::line(const { ZStr::new(c"sh") }, name, report::COLON, const { ZStr::new(c"not found") });
                 }
