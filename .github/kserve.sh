@@ -22,7 +22,7 @@ examples/enable-modelcar.sh
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet scikit-learn
 mkdir "$work/iris"
-"$work/venv/bin/python" tests/e2e/train.py "$work/iris/model.joblib"
+"$work/venv/bin/python" tests/e2e/predictor/train.py "$work/iris/model.joblib"
 podman build --quiet -t localhost/iris-modelcar:1 -f examples/iris/Containerfile "$work/iris"
 podman save --quiet --output "$work/iris.tar" localhost/iris-modelcar:1
 kind load image-archive "$work/iris.tar" --name modelcar

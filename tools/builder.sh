@@ -1,28 +1,28 @@
 # shellcheck shell=bash
-# Sourced by image.sh: `choose_builder` sets BUILDER to what `podman build` needs to compile the program, and
-# BUILDER_RUST to the version of Rust that does it where that is not this machine's own: the official
-# Rust image that the Containerfile names (or RUST_IMAGE) where it can be pulled; otherwise a stand-in, a minimal Debian
-# with a C compiler from the machine's package source, and the machine's own Rust toolchain mounted into it.
+# Sourced by scripts that build in images which others make. `debian_image` makes a minimal Debian from the machine's
+# package source, for where those cannot be pulled. `choose_builder` sets BUILDER to what `podman build` needs to compile
+# the program, and BUILDER_RUST to the version of Rust that does it where that is not this machine's own: the official
+# Rust image that the Containerfile names (or RUST_IMAGE) where it can be pulled; otherwise a stand-in, such a Debian with
+# a C compiler, and the machine's own Rust toolchain mounted into it by STAND_IN_VOLUMES.
 # shellcheck source=tools/containers.sh
 . "$(dirname "${BASH_SOURCE[0]}")/containers.sh"
 
 # Named for the Debian it is made of, so that another release gets another one.
 CODENAME=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 STAND_IN=localhost/modelcar-base-builder:${CODENAME:-none}
+STAND_IN_VOLUMES=()
+CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
-make_stand_in() {
+debian_image() { # debian_image TAG PACKAGE,...: fails where it cannot be made
   local mirror
-  tools/packages.sh mmdebstrap ca-certificates
   # shellcheck disable=SC2016 # apt-get fills in its own names
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
-  if [ -z "$CODENAME" ] || [ -z "$mirror" ]; then
-    die "$RUST_IMAGE cannot be pulled, and this is no Debian to make a stand-in from: name an image that has Rust with RUST_IMAGE="
-  fi
-  say "making the stand-in builder from Debian $CODENAME (once)"
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
+  [ -n "$CODENAME" ] && [ -n "$mirror" ] && tools/packages.sh mmdebstrap ca-certificates || return 1
+  say "making $1 from Debian $CODENAME (once)"
   # By way of a file: half a system is never imported.
-  as_root mmdebstrap --quiet --format=tar --variant=minbase --include=gcc,libc6-dev "$CODENAME" - "$mirror" >"$CONTAINERS/builder.tar"
-  podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/builder.tar" "$STAND_IN" >/dev/null
-  rm "$CONTAINERS/builder.tar"
+  as_root mmdebstrap --quiet --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" &&
+    podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null &&
+    rm "$CONTAINERS/debian.tar"
 }
 
 choose_builder() {
@@ -36,7 +36,8 @@ choose_builder() {
     return
   fi
   say "$RUST_IMAGE cannot be pulled ($(tail -n 1 "$CONTAINERS/pull.log" | grep -o '[^:]*$' | xargs)): compiling with the Rust of this machine"
-  podman image exists "$STAND_IN" || make_stand_in
-  BUILDER+=(--build-arg "RUST_IMAGE=$STAND_IN" -v "$(rustc --print sysroot):/usr/local/rust:ro"
-    -v /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro)
+  podman image exists "$STAND_IN" || debian_image "$STAND_IN" gcc,libc6-dev ||
+    die "$RUST_IMAGE cannot be pulled, and no stand-in made: name an image that has Rust with RUST_IMAGE="
+  STAND_IN_VOLUMES=("$(rustc --print sysroot):/usr/local/rust:ro" "$CERTIFICATES:$CERTIFICATES:ro")
+  BUILDER+=(--build-arg "RUST_IMAGE=$STAND_IN" "${STAND_IN_VOLUMES[@]/#/--volume=}")
 }

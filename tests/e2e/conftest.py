@@ -62,8 +62,8 @@ def build(tmp_path_factory):
         for name, content in (files or {}).items():
             (context / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         (context / "Containerfile").write_text(containerfile)
-        podman("build", "--quiet", "--layers=false", "--network", "none", "--tag", tag, context)
-        built.append(tag)
+        done = podman("build", "--quiet", "--layers=false", "--network", "none", "--tag", tag, context)
+        built.append(done.stdout.split()[-1])  # its ID: the tag may go to another one
         return tag
 
     yield build

