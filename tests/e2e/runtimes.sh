@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # runtimes.sh RUNTIME IMAGE: a ModelCar's init container and sidecar on a container runtime, with a reader in the
-# sidecar's PID namespace: runc, crun (as podman drives them), containerd, docker, runsc. IMAGE holds /models/model.txt.
+# sidecar's PID namespace: runc, crun (as podman drives them), containerd, docker, runsc (gVisor). IMAGE holds /models/model.txt.
 # Exit 0: it links, waits, is read through /proc/PID/root, and ends with 0 when asked to. Exit 1: it does not.
 # Exit 77: the runtime cannot be had or does not start here; the last line says why. Daemons get sockets and folders of
 # their own and are ended.
@@ -94,7 +94,7 @@ up() { # up PID LOG COMMAND...
 }
 
 with_containerd() {
-  tools/packages.sh containerd runc >/dev/null || unavailable "the package containerd cannot be installed"
+  tools/packages.sh containerd runc docker-registry python3 >/dev/null || unavailable "the packages containerd and docker-registry cannot be installed"
   cat >"$work/containerd.toml" <<-END
 	version = 2
 	root = "$work/root"
@@ -108,10 +108,15 @@ with_containerd() {
   containerd --config "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
   client=(ctr --address "$work/containerd.sock" --namespace e2e)
   up $! "$work/containerd.log" "${client[@]}" version
-  podman save --quiet --format oci-archive --output "$work/image.tar" "$image"
-  "${client[@]}" image import --base-name "${image%:*}" "$work/image.tar" >/dev/null
-  local reference
-  reference=$("${client[@]}" image ls --quiet | head -n 1)
+  # By way of a registry, as a cluster gets it.
+  local registry reference
+  registry=127.0.0.1:$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' "$work/registry" "$registry" >"$work/registry.yaml"
+  docker-registry serve "$work/registry.yaml" >"$work/registry.log" 2>&1 &
+  up $! "$work/registry.log" curl --silent --fail "http://$registry/v2/"
+  reference=$registry/e2e/modelcar:1
+  podman push --quiet --tls-verify=false "$image" "docker://$reference"
+  "${client[@]}" image pull --plain-http "$reference" >/dev/null
   # With the profile of seccomp that Kubernetes calls RuntimeDefault. Not every ctr lets one choose a user: both are
   # root here, with containerd's default capabilities.
   options=(--seccomp --cgroup "" --mount "type=bind,src=$work/mnt,dst=/mnt,options=rbind:rw")
@@ -156,14 +161,52 @@ with_docker() {
   check
 }
 
+# gVisor keeps all containers of a pod in one sandbox: what containerd tells it by annotations is told here, with no
+# daemon between. Its ptrace_scope holds for looking, too, unlike the kernel's: a reader needs CAP_SYS_PTRACE.
+with_runsc() {
+  tools/packages.sh runsc >/dev/null || unavailable "the package runsc cannot be installed"
+  local id
+  runsc_() { timeout 60 runsc --root "$work/state" --network none "$@" </dev/null; }
+  bundle() { # bundle NAME ROOT KIND USER ARGS...
+    mkdir "$work/bundle-$1"
+    jq --null-input --arg root "$2" --arg kind "$3" --arg user "$4" --arg pod "$name" --arg mnt "$work/mnt" \
+      '{ociVersion: "1.0.2", root: {path: $root, readonly: true}, hostname: "pod",
+        process: {user: {uid: ($user | tonumber), gid: 0}, cwd: "/", env: ["PATH=/bin"], args: $ARGS.positional},
+        annotations: {"io.kubernetes.cri.container-type": $kind, "io.kubernetes.cri.sandbox-id": $pod},
+        mounts: [{destination: "/proc", type: "proc", source: "proc"},
+          {destination: "/mnt", type: "bind", source: $mnt, options: ["rbind", "rw"]}],
+        linux: {namespaces: (["mount", "ipc", "uts", "network"] | map({type: .}))}}' --args -- "${@:5}" >"$work/bundle-$1/config.json"
+  }
+  mkdir "$work/model"
+  id=$(podman create --network none "$image")
+  podman export "$id" | tar -x -C "$work/model"
+  podman rm "$id" >/dev/null
+  local entrypoint=/bin/link-model-and-wait
+  bundle init "$work/model" sandbox 1010 $entrypoint sh -c "$init"
+  bundle "$name" "$work/model" sandbox 1010 $entrypoint sleep infinity # the pod's own process
+  bundle sidecar "$work/model" container 1010 $entrypoint sh -c "$sidecar"
+  bundle server "$work/server" container 1010 /bin/busybox sleep 1000
+  remove() { for id in server sidecar "$name"; do runsc_ delete --force "$id"; done; }
+  run_init() { runsc_ run --bundle "$work/bundle-init" "$name-init"; }
+  start() {
+    for id in "$name" sidecar server; do
+      runsc_ create --bundle "$work/bundle-$id" "$id" >"$work/$id.log" 2>&1 && runsc_ start "$id" || return 1
+    done
+  }
+  read_model() {
+    ! runsc_ exec --user 1010:0 server /bin/busybox cat /mnt/models/model.txt 2>/dev/null || failed "read without CAP_SYS_PTRACE: tell it in docs/permissions.md"
+    runsc_ exec --user 1010:0 --cap CAP_SYS_PTRACE server /bin/busybox cat /mnt/models/model.txt
+  }
+  stop() { runsc_ kill sidecar TERM && runsc_ wait sidecar | jq .exitStatus; }
+  out=$(runsc_ run --bundle "$work/bundle-init" "$name-trial" 2>&1) || unavailable "runsc starts no container here: ${out##*$'\n'}"
+  check
+}
+
 case $runtime in
   runc) tools/packages.sh runc >/dev/null && with_podman runc ;;
   crun) tools/packages.sh crun >/dev/null && with_podman crun ;;
   containerd) with_containerd ;;
   docker) with_docker ;;
-  runsc)
-    command -v runsc >/dev/null || unavailable "no runsc: Debian has no package of it, and the Python package gvisor holds bindings only"
-    with_podman runsc
-    ;;
+  runsc) with_runsc ;;
   *) die "unknown runtime: $runtime" ;;
 esac
