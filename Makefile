@@ -1,6 +1,6 @@
 # Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
 
-.PHONY: help binaries image test test-long fuzz e2e push verify-release wheel clients clean size size-record bench lint sbom digest sign sign-test
+.PHONY: help binaries image test test-long fuzz e2e pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench: image ## measure the program beside its peers, and write docs/benchmarks.
 e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes
 	@tests/e2e/run.sh
 
+pictures: e2e ## draw docs/imgs/*.svg from what that run printed
+	@command -v python3 >/dev/null || tools/packages.sh python3
+	@python3 tests/e2e/pictures.py
+
 push: ## push the images; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/push.sh
 
@@ -49,13 +53,17 @@ sbom: ## write dist/modelcar-base.spdx.json: crates, compiler, files and images;
 	@command -v python3 >/dev/null || tools/packages.sh python3
 	@tools/sbom.py
 
-digest: ## print the digest of the list that make image wrote
-	@bash -c '. tools/common.sh && digest_of dist/modelcar-base.oci.tar'
+provenance: ## write dist/modelcar-base.provenance.json: from what, by what and where the images were built
+	@command -v python3 >/dev/null || tools/packages.sh python3
+	@tools/provenance.py
 
-sign: ## sign what was pushed, and attest its SBOM; IMAGE=registry/name:tag
+digest: ## print the digest of the list that make image wrote
+	@bash -c 'tools/packages.sh jq >&2 && . tools/common.sh && digest_of dist/modelcar-base.oci.tar'
+
+sign: ## sign what was pushed, and attest its SBOM and provenance; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/sign.sh
 
-sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom
+sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom provenance
 	@tools/sign-test.sh
 
 clients: wheel ## have the image and the wheel used by olot, modelcar-maker, podman, buildah, skopeo and a registry

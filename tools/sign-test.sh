@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pushes the images to a registry on this machine, signs and attests them with a key pair made for it, verifies both,
 # and sees that another key and an unsigned image are refused. cosign and the registry are Debian's, unpacked into
-# target/sign. `make image sbom` first.
+# target/sign. `make image sbom provenance` first.
 set -euo pipefail
 # shellcheck source=tools/containers.sh
 . "$(dirname "$0")/containers.sh"
@@ -70,6 +70,13 @@ expect 0 "list of parts: verified" cosign verify-attestation "${verify[@]}" --ty
 parts=$(jq -r '.payload' "$DIR/out" | base64 -d | jq -r '[.predicate.packages[].name] | sort | join(" ")')
 for part in cfg-if sc rustc link-model-and-wait; do [[ " $parts " == *" $part "* ]] || die "the list of parts lacks $part: $parts"; done
 say "it names $parts"
+expect 0 "provenance: verified" cosign verify-attestation "${verify[@]}" --type slsaprovenance1 --key "$DIR/cosign.pub" "$target"
+jq -r '.payload' "$DIR/out" | base64 -d >"$DIR/statement"
+commit=$(jq -r '.predicate.buildDefinition.externalParameters.source.digest.gitCommit' "$DIR/statement")
+[ "$commit" = "$(git rev-parse HEAD)" ] || die "the provenance tells commit $commit, which is not this one"
+jq -r '.subject[].digest.sha256' "$DIR/statement" | grep -qx "${target#*@sha256:}" || die "the provenance is of another digest"
+say "it names commit $commit, and is of this digest"
+expect 1 "provenance, another key: refused" cosign verify-attestation "${verify[@]}" --type slsaprovenance1 --key "$DIR/other/cosign.pub" "$target"
 for digest in $(skopeo inspect --raw --tls-verify=false "docker://$target" | jq -r '.manifests[].digest'); do
   expect 0 "platform $digest: verified" cosign verify "${verify[@]}" --key "$DIR/cosign.pub" "$name@$digest"
 done
