@@ -2,7 +2,8 @@
 # Builds the manifest lists localhost/modelcar-base:latest and :nonroot for the four platforms, writes them to
 # dist/*.oci.tar, and runs them as KServe does. Two builds of the same source give the same digests: files and images
 # bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no cached
-# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order. The history stays: podman builds on no image without it.
+# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order. The
+# history stays: podman builds on no image without it.
 set -euo pipefail
 # shellcheck source=tools/builder.sh
 . "$(dirname "$0")/builder.sh"
@@ -11,9 +12,26 @@ set -euo pipefail
 grep -qx "version = \"$(sed -n 's/.*image\.version="\(.*\)".*/\1/p' Containerfile | uniq)\"" Cargo.toml ||
   die "Containerfile and Cargo.toml tell different versions"
 
+# What was not seen to work is not left to be shipped.
+archives=(dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar)
+drop_archives() { rm -f "${archives[@]}"; }
+drop_archives
+trap drop_archives EXIT
+
 use_podman
 choose_builder
 mkdir -p dist
+
+# docker loads images by such a file, which has no lists: each platform gets a tag of its own.
+docker_manifest() { # docker_manifest LAYOUT LIST
+  local arch manifest
+  for arch in "${ARCHES[@]}"; do
+    manifest=$(jq -r '.manifests[0].digest' "$1/index.json")
+    manifest=$(jq -r --arg arch "$arch" '.manifests[] | select(.platform.architecture == $arch).digest' "$1/blobs/${manifest/:/\/}")
+    jq --arg tag "$2-$arch" '{Config: .config.digest, RepoTags: [$tag], Layers: [.layers[].digest]}
+      | (.Config, .Layers[]) |= "blobs/" + sub(":"; "/")' "$1/blobs/${manifest/:/\/}"
+  done | jq --slurp --compact-output . >"$1/manifest.json"
+}
 
 build() { # build LIST TARGET ARCHIVE
   local list=$1 target=$2 archive=$3 arch image former layout
@@ -31,15 +49,15 @@ build() { # build LIST TARGET ARCHIVE
   done
   layout=$(mktemp -d)
   podman manifest push --quiet --all "$list" "oci:$layout:${list##*:}" >/dev/null
+  docker_manifest "$layout" "$list"
   tar --sort=name --blocking-factor=1 --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf "$archive" -C "$layout" .
   rm -rf "$layout"
 }
 
 build localhost/modelcar-base:latest root dist/modelcar-base.oci.tar
 build localhost/modelcar-base:nonroot nonroot dist/modelcar-base-nonroot.oci.tar
-
-# What was seen to fail is not left to be shipped.
-tools/check-image.sh || { rm -f dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar; exit 1; }
+tools/check-image.sh
+trap - EXIT
 
 for list in latest nonroot; do
   archive=dist/modelcar-base-$list.oci.tar
