@@ -66,7 +66,7 @@ sign: ## sign what was pushed, and attest its SBOM and provenance; IMAGE=registr
 sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom provenance
 	@tools/sign-test.sh
 
-clients: wheel ## have the image and the wheel used by olot, modelcar-maker, podman, buildah, skopeo and a registry
+clients: wheel ## have the image and the wheel used by olot, modelcar-maker, RamaLama, podman, buildah, docker, skopeo, a registry
 	@tests/clients/run.sh
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...

@@ -130,7 +130,6 @@ def pull():
         run("podman", "rmi", "--force", "--ignore", tag, check=False)
 
 
-
 @pytest.fixture
 def private():
     """podman's options for an empty storage; its path must be short."""
@@ -139,3 +138,34 @@ def private():
     yield options
     run("podman", *options, "rmi", "--all", "--force", check=False)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def docker():
+    """A docker daemon of these tests' own; returns what calls its client."""
+    folder = Path(tempfile.mkdtemp(prefix="docker-", dir="/tmp"))
+    (folder / "daemon.json").write_text("{}\n")  # and not the machine's
+    host = f"unix://{folder}/socket"
+    command = [
+        "dockerd", "--host", host, "--config-file", folder / "daemon.json", "--data-root", folder / "data", "--exec-root", folder / "exec",
+        "--pidfile", folder / "pid", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+    ]  # fmt: skip
+    with open(folder / "log", "w") as log:
+        daemon = subprocess.Popen(command, stdout=log, stderr=log)
+    env = {**os.environ, "DOCKER_HOST": host, "DOCKER_CONFIG": str(folder)}
+
+    def docker(*args, **kwargs):
+        return run("docker", *args, env=env, **kwargs)
+
+    def answers():
+        assert daemon.poll() is None, (folder / "log").read_text()[-2000:]
+        return docker("version", check=False).returncode == 0
+
+    try:
+        wait_for("an answer of dockerd", answers)
+        yield docker
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        run("sh", "-c", f"awk '$2 ~ \"^{folder}/\" {{ print $2 }}' /proc/self/mounts | sort -r | xargs -r umount -l")
+        shutil.rmtree(folder)

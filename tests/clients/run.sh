@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Has the image and the wheel used by software that others wrote: olot, modelcar-maker, podman, buildah, skopeo, a registry.
+# Has the image and the wheel used by software that others wrote: olot, modelcar-maker, RamaLama,
+# podman, buildah, docker, skopeo, a registry.
 # Arguments go to pytest.
 set -euo pipefail
 # shellcheck source=tools/containers.sh
@@ -8,13 +9,13 @@ set -euo pipefail
 . "$(dirname "$0")/../../tools/emulation.sh"
 
 use_podman
-tools/packages.sh skopeo buildah docker-registry python3-venv
+tools/packages.sh skopeo buildah docker.io docker-registry python3-venv
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman manifest exists "$image" || die "there is no $image yet: make image"
 done
 
 venv=$PWD/target/clients/venv
-packages=(pytest olot modelcar-maker)
+packages=(pytest olot modelcar-maker ramalama)
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
   say "installing ${packages[*]}"
   rm -rf target/clients

@@ -121,29 +121,3 @@ def test_documented_build_lines(lines, build):
     image = build("localhost/e2e-documented:1", f"FROM {BASE}\n{lines}\n", {"model.txt": "I am one\n"})
     script = "[ -d /models ] && ls -A /models"
     assert podman("run", "--rm", "--network", "none", image, "sh", "-c", script).stdout == "model.txt\n"
-
-
-def test_ramalama_build_stage(build):
-    """RamaLama links the model's file in a build stage and copies the result."""
-    text = (
-        f"FROM {BASE} AS builder\nRUN mkdir -p /data/models/smol\nCOPY model.gguf /data/models/smol/\n"
-        "RUN ln -s smol/model.gguf /data/models/model.file\n"
-        "FROM scratch\nCOPY --from=builder /data/models /models\n"
-    )
-    image = build("localhost/e2e-ramalama:1", text, {"model.gguf": "GGUF"})
-    with podman_mounted(image) as root:
-        assert os.readlink(root / "models/model.file") == "smol/model.gguf"
-        assert (root / "models/smol/model.gguf").read_text() == "GGUF"
-
-
-class podman_mounted:
-    """The files of an image."""
-
-    def __init__(self, image):
-        self.image = image
-
-    def __enter__(self):
-        return Path(podman("image", "mount", self.image).stdout.strip())
-
-    def __exit__(self, *_):
-        podman("image", "unmount", self.image)

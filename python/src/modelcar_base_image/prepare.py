@@ -14,7 +14,7 @@ def unpack(archive: Path, directory: Path) -> None:
             path = Path(member.name)
             if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
                 raise ValueError(f"{archive}: {member.name} has no place in an OCI layout")
-            if member.isfile():
+            if member.isfile() and path != Path("manifest.json"):  # that is for docker
                 (directory / path).parent.mkdir(parents=True, exist_ok=True)
                 (directory / path).write_bytes(tar.extractfile(member).read())
     if not (directory / "oci-layout").is_file():
