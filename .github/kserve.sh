@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Installs KServe (KSERVE=v0.20.0) in the kind cluster `modelcar`, turns ModelCars on, and asks a model for predictions
-# whose ModelCar is built on localhost/modelcar-base. `make image` first. Needs a cluster and the internet: it has not
-# been run where the tests of this repository run.
+# Installs KServe (KSERVE=v0.20.0) in the kind cluster `modelcar`, turns ModelCars on, and has ModelCars used that are built
+# on localhost/modelcar-base: one with a model, which must answer; two in one pod; one without, whose init container must
+# fail and say why. `make image` first. Needs a cluster and the internet: it has not been run where the tests of this
+# repository run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 kserve=${KSERVE:?which release}
 work=$(mktemp -d)
+forward=
+trap 'rm -rf "$work"; [ -z "$forward" ] || kill "$forward"' EXIT
+die() { echo "$*" >&2; kubectl describe pods >&2; exit 1; }
 again() { for _ in {1..20}; do ! "$@" || return 0; sleep 10; done; return 1; }
 
 kubectl apply -f https://github.com/cert-manager/cert-manager/releases/download/v1.16.1/cert-manager.yaml
@@ -21,19 +25,56 @@ examples/enable-modelcar.sh
 # The model is trained here, with scikit-learn, as in the tests.
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet scikit-learn
-mkdir "$work/iris"
+mkdir "$work/iris" "$work/empty"
 "$work/venv/bin/python" tests/e2e/predictor/train.py "$work/iris/model.joblib"
-podman build --quiet -t localhost/iris-modelcar:1 -f examples/iris/Containerfile "$work/iris"
-podman save --quiet --output "$work/iris.tar" localhost/iris-modelcar:1
-kind load image-archive "$work/iris.tar" --name modelcar
+printf 'FROM localhost/modelcar-base:latest\nWORKDIR /models\n' >"$work/empty/Containerfile"
+podman build --quiet -t localhost/iris-modelcar:1 -t localhost/iris-modelcar:2 -f examples/iris/Containerfile "$work/iris"
+podman build --quiet -t localhost/iris-modelcar:empty "$work/empty"
+for tag in 1 2 empty; do
+  podman save --quiet --output "$work/$tag.tar" "localhost/iris-modelcar:$tag"
+  kind load image-archive "$work/$tag.tar" --name modelcar
+done
 
-sed 's|oci://.*|oci://localhost/iris-modelcar:1|' examples/isvc-modelcar.yaml | kubectl apply -f -
-kubectl wait --for condition=Ready --timeout 10m inferenceservice/my-inference-service
-kubectl logs --selector serving.kserve.io/inferenceservice=my-inference-service --container modelcar
-kubectl port-forward service/my-inference-service-predictor 8080:80 &
-forward=$!
-trap 'kill $forward; rm -rf "$work"' EXIT
-again curl --silent --fail http://127.0.0.1:8080/v2/models
-answers=$(examples/repeat.sh http://127.0.0.1:8080 1)
-echo "$answers"
-[ "$answers" = $'setosa [0]\nversicolor [1]\nvirginica [2]' ] || { echo "not the classes of the three inputs" >&2; exit 1; }
+pods=(--selector serving.kserve.io/inferenceservice=my-inference-service)
+start() { # start EXAMPLE: with the images that are in the cluster
+  sed 's|registry.example.com|localhost|' "$1" | kubectl apply -f -
+}
+stop() {
+  kubectl delete inferenceservice/my-inference-service
+  kubectl wait --for delete --timeout 2m pod "${pods[@]}"
+}
+answers() {
+  kubectl wait --for condition=Ready --timeout 10m inferenceservice/my-inference-service || die "not ready"
+  kubectl logs "${pods[@]}" --container modelcar-init
+  kubectl logs "${pods[@]}" --container modelcar
+  kubectl port-forward service/my-inference-service-predictor 8080:80 &
+  forward=$!
+  again curl --silent --fail http://127.0.0.1:8080/v2/models
+  local answers
+  answers=$(examples/repeat.sh http://127.0.0.1:8080 1)
+  kill "$forward"
+  forward=
+  [ "$answers" = $'setosa [0,0]\nversicolor [1,1]\nvirginica [2,2]' ] || die "not the classes of the three inputs: $answers"
+}
+
+echo "== one ModelCar"
+start examples/isvc-modelcar.yaml
+answers
+stop
+
+echo "== two ModelCars"
+if [[ $kserve == v0.19.* ]]; then
+  echo "KServe $kserve takes no more than one"
+else
+  start examples/isvc-two-modelcars.yaml
+  answers
+  pod=$(kubectl get pods "${pods[@]}" --output name | head -n 1)
+  kubectl exec "$pod" --container kserve-container -- ls -l /mnt/models/ /mnt/second/models/ /mnt/models/model.joblib /mnt/second/models/model.joblib
+  stop
+fi
+
+echo "== a ModelCar without a model"
+start <(sed 's|iris-modelcar:1|iris-modelcar:empty|' examples/isvc-modelcar.yaml)
+told() { kubectl get pods "${pods[@]}" --output 'jsonpath={.items[*].status.initContainerStatuses[*]..terminated.message}' | grep 'NOK'; }
+again told || die "the init container does not say that there is no model"
+stop

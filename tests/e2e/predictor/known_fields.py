@@ -7,6 +7,10 @@ import kserve
 
 
 def unknown(value, type_name, path=""):
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            unknown(item, type_name.removeprefix("list[").removesuffix("]"), f"{path}[{number}]")
+        return
     cls = getattr(kserve, type_name, None)
     if not isinstance(value, dict) or not hasattr(cls, "openapi_types"):
         return
