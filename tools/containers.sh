@@ -31,7 +31,7 @@ podman_works() {
 
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
 private_podman() {
-  tools/packages.sh runc
+  command -v runc >/dev/null || tools/packages.sh runc
   mkdir -p "$CONTAINERS"
   cat >"$CONTAINERS/containers.conf" <<-END
 	[containers]

@@ -21,7 +21,7 @@ def anchors(path):
     return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
-targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
+targets = set(re.findall(r"^([a-z0-9-]+):", read("Makefile"), re.M))
 wrong = []
 for path in filter(os.path.exists, listed.stdout.split()):
     text = read(path)
@@ -35,7 +35,7 @@ for path in filter(os.path.exists, listed.stdout.split()):
         elif anchor and anchor not in anchors(target):
             wrong.append(f"{path}: {link}: no such heading")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
-    for target in re.findall(r"\bmake ([a-z][a-z-]*)", code):
+    for target in re.findall(r"\bmake ([a-z][a-z0-9-]*)", code):
         if target not in targets:
             wrong.append(f"{path}: make {target}: no such target")
     for script in re.findall(r"(?:^|[\s`])((?:tools|tests|bench|examples)/[\w./-]+\.(?:sh|py))", code, re.M):

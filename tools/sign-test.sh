@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # Pushes the images to a registry on this machine, signs and attests them with a key pair made for it, verifies both,
-# and sees that another key and an unsigned image are refused. cosign and the registry are Debian's, unpacked into
-# target/sign. `make image sbom provenance` first.
+# and sees that another key and an unsigned image are refused. Where there is no cosign, Debian's is unpacked into target/sign.
+# `make image sbom provenance` first.
 set -euo pipefail
-# shellcheck source=tools/containers.sh
-. "$(dirname "$0")/containers.sh"
+# shellcheck source=tools/common.sh
+. "$(dirname "$0")/common.sh"
 
-use_podman
-tools/packages.sh jq curl
+tools/packages.sh jq curl skopeo docker-registry
 DIR=$PWD/target/sign
 port=${PORT:-5555}
 name=127.0.0.1:$port/modelcar-base
@@ -33,8 +32,7 @@ unpack() { # unpack PACKAGE SUITE...
   tail -n 5 "$DIR/log" >&2
   die "no Debian suite reachable here has $package"
 }
-unpack cosign stable trixie testing unstable
-unpack docker-registry "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" stable
+command -v cosign >/dev/null || unpack cosign stable trixie testing unstable
 export PATH=$DIR/cosign/usr/bin:$PATH
 
 rm -rf "$DIR/store" "$DIR"/*.key "$DIR"/*.pub
@@ -43,7 +41,7 @@ version: 0.1
 storage: {filesystem: {rootdirectory: $DIR/store}}
 http: {addr: "127.0.0.1:$port"}
 END
-"$DIR/docker-registry/usr/bin/docker-registry" serve "$DIR/registry.yaml" >"$DIR/registry.log" 2>&1 &
+docker-registry serve "$DIR/registry.yaml" >"$DIR/registry.log" 2>&1 &
 registry=$!
 trap 'kill $registry' EXIT
 for _ in {1..50}; do ! curl --silent --fail "http://127.0.0.1:$port/v2/" >/dev/null || break; sleep 0.1; done

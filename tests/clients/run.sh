@@ -9,7 +9,8 @@ set -euo pipefail
 . "$(dirname "$0")/../../tools/emulation.sh"
 
 use_podman
-tools/packages.sh skopeo buildah docker.io docker-registry python3-venv
+tools/packages.sh skopeo buildah docker-registry python3-venv
+command -v dockerd >/dev/null || tools/packages.sh docker.io # elsewhere it may come with another package
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman manifest exists "$image" || die "there is no $image yet: make image"
 done

@@ -94,7 +94,8 @@ up() { # up PID LOG COMMAND...
 }
 
 with_containerd() {
-  tools/packages.sh containerd runc docker-registry python3 >/dev/null || unavailable "the packages containerd and docker-registry cannot be installed"
+  command -v containerd >/dev/null || tools/packages.sh containerd runc >/dev/null || unavailable "the package containerd cannot be installed"
+  tools/packages.sh docker-registry python3 >/dev/null || unavailable "the package docker-registry cannot be installed"
   cat >"$work/containerd.toml" <<-END
 	version = 2
 	root = "$work/root"
@@ -142,7 +143,7 @@ with_containerd() {
 }
 
 with_docker() {
-  tools/packages.sh docker.io >/dev/null || unavailable "the package docker.io cannot be installed"
+  command -v dockerd >/dev/null || tools/packages.sh docker.io >/dev/null || unavailable "the package docker.io cannot be installed"
   export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker"
   echo '{}' >"$work/docker.json" # and not the machine's
   dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" --config-file "$work/docker.json" \
@@ -164,7 +165,7 @@ with_docker() {
 # gVisor keeps all containers of a pod in one sandbox: what containerd tells it by annotations is told here, with no
 # daemon between. Its ptrace_scope holds for looking, too, unlike the kernel's: a reader needs CAP_SYS_PTRACE.
 with_runsc() {
-  tools/packages.sh runsc >/dev/null || unavailable "the package runsc cannot be installed"
+  command -v runsc >/dev/null || tools/packages.sh runsc >/dev/null || unavailable "the package runsc cannot be installed"
   local id
   runsc_() { timeout 60 runsc --root "$work/state" --network none "$@" </dev/null; }
   bundle() { # bundle NAME ROOT KIND USER ARGS...
@@ -203,7 +204,7 @@ with_runsc() {
 }
 
 case $runtime in
-  runc) tools/packages.sh runc >/dev/null && with_podman runc ;;
+  runc) command -v runc >/dev/null || tools/packages.sh runc >/dev/null && with_podman runc ;;
   crun) tools/packages.sh crun >/dev/null && with_podman crun ;;
   containerd) with_containerd ;;
   docker) with_docker ;;
