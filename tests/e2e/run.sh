@@ -31,6 +31,7 @@ if ! podman image exists "$PREDICTOR"; then
     base=localhost/modelcar-base-python:${CODENAME:-none}
     podman image exists "$base" || debian_image "$base" python3-venv,ca-certificates || die "there is no other image with Python either"
   fi
+  podman images --quiet localhost/modelcar-base-predictor | xargs -r podman rmi --force >/dev/null # of another time
   say "installing kserve and scikit-learn"
   podman build --quiet --layers=false --network host --build-arg "BASE=$base" --build-arg PIP_CERT=$CERTIFICATES \
     -v $CERTIFICATES:$CERTIFICATES:ro --tag "$PREDICTOR" $predictor >/dev/null
