@@ -21,6 +21,7 @@ def builder(tmp_path_factory):
     machine's toolchain is mounted by podman's configuration: the command lines stay as they are."""
     stand_in, volumes = os.environ.get("STAND_IN"), os.environ.get("BUILDER_VOLUMES", "").split()
     before = os.environ.get("CONTAINERS_CONF")
+    os.environ["BUILDAH_LAYERS"] = "false"  # compiled now, and nothing left over
     if stand_in:
         (official,) = [line.partition("=")[2] for line in (ROOT / "Containerfile").read_text().splitlines() if line.startswith("ARG RUST_IMAGE=")]
         podman("tag", stand_in, official)
@@ -29,9 +30,11 @@ def builder(tmp_path_factory):
         own.write_text(conf.replace("[containers]\n", f"[containers]\nvolumes = {json.dumps(volumes)}\n"))
         os.environ["CONTAINERS_CONF"] = str(own)
     yield
-    os.environ.pop("CONTAINERS_CONF")
+    del os.environ["BUILDAH_LAYERS"]
     if before:
         os.environ["CONTAINERS_CONF"] = before
+    else:
+        os.environ.pop("CONTAINERS_CONF", None)
     podman("manifest", "rm", NAME, check=False)
     podman("rmi", "--force", "--ignore", NAME, f"{NAME}-nonroot", *([official] if stand_in else []), check=False)
 
