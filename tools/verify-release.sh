@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
 
-[[ ${DIGEST:-} == sha256:* ]] || die "which one? make verify-release DIGEST=sha256:..."
+[[ ${DIGEST:-} =~ ^sha256:[0-9a-f]{64}$ ]] || die "which one? make verify-release DIGEST=sha256:..."
 make --no-print-directory image
 for archive in dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar; do
   [ "$(digest_of "$archive")" != "$DIGEST" ] || { say "$DIGEST is $archive, rebuilt here: verified"; exit 0; }

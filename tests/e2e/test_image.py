@@ -15,6 +15,10 @@ from podman import podman, wait_for
 NAME = f"e2e-own-{os.getpid()}"
 
 
+def nameless():
+    return set(podman("images", "--quiet", "--no-trunc", "--filter", "dangling=true").stdout.split())
+
+
 @pytest.fixture(scope="module", autouse=True)
 def builder(tmp_path_factory):
     """Where the official Rust image cannot be pulled, the stand-in of `make image` bears its name meanwhile, and the
@@ -29,6 +33,7 @@ def builder(tmp_path_factory):
         own = tmp_path_factory.mktemp("conf") / "containers.conf"
         own.write_text(conf.replace("[containers]\n", f"[containers]\nvolumes = {json.dumps(volumes)}\n"))
         os.environ["CONTAINERS_CONF"] = str(own)
+    former = nameless()
     yield
     del os.environ["BUILDAH_LAYERS"]
     if before:
@@ -37,6 +42,7 @@ def builder(tmp_path_factory):
         os.environ.pop("CONTAINERS_CONF", None)
     podman("manifest", "rm", NAME, check=False)
     podman("rmi", "--force", "--ignore", NAME, f"{NAME}-nonroot", *([official] if stand_in else []), check=False)
+    podman("rmi", "--force", "--ignore", *(nameless() - former), check=False)  # what was in the list
 
 
 def documented(line, **names):
