@@ -121,6 +121,10 @@ impl<'a> Shell<'a> {
                             break;
                         }
                     }
+                    b'&' | b'|' | b'<' | b'>' => {
+                        self.start = self.at;
+                        self.refuse_here(NOT_SUPPORTED);
+                    }
                     _ => {
                         self.advance(b' ');
                         break;
