@@ -7,4 +7,4 @@ set -euo pipefail
 # QEMU runs the foreign files; the shells and the tracer are what the program is compared with and watched by.
 tools/packages.sh qemu-user-static busybox-static dash bash strace
 cd tests
-cargo test --release "$@"
+exec ../tools/unchanged.sh cargo test --release "$@"

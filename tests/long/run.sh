@@ -9,4 +9,4 @@ set -euo pipefail
 
 tools/packages.sh qemu-user-static
 cd tests/long
-exec cargo run --release --quiet --locked -- "$@"
+exec ../../tools/unchanged.sh cargo run --release --quiet --locked -- "$@"

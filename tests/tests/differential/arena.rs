@@ -1,8 +1,8 @@
 //! Three equal roots, one for each shell, and a process of a fixed number in them.
 //!
-//! The roots last as long as the arena; between two runs only `/mnt` and `/models` are made anew. All else is
-//! mounted read-only, so a script that goes astray with `chmod -R` cannot reach the machine's own files.
-//! Everything is mounted in a namespace of the thread, which ends with it.
+//! The roots last as long as the arena; between two runs only `/mnt` and `/models` are made anew, and scripts see all
+//! else read-only. Everything is mounted in a namespace of the thread, which ends with it. There all of the machine's
+//! own files are read-only too: neither a script that goes astray nor a test that follows its links can change them.
 
 use super::setup::{Setup, Step};
 use conformance::Arch;
@@ -16,7 +16,10 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{mem, ptr, thread};
-use tempfile::TempDir;
+
+/// Where the roots are, in a file system of their own that hides what is there: a directory that every machine has,
+/// and that no test looks at.
+const PLACE: &str = "/sys";
 
 /// What the number of each process is, in all three roots: what `$$` gives.
 pub const PID: i32 = 4242;
@@ -67,7 +70,6 @@ pub struct Arena {
     init: OwnedFd,
     /// How long a script may run.
     pub patience: Duration,
-    _directory: TempDir,
 }
 
 struct Root {
@@ -83,14 +85,15 @@ impl Arena {
         // SAFETY: only this thread's view of mounts and its root and working directory become its own.
         check(unsafe { libc::unshare(libc::CLONE_FS | libc::CLONE_NEWNS) }).expect("a mount namespace: run as root");
         mount(None, Path::new("/"), libc::MS_REC | libc::MS_PRIVATE);
-        let directory = tempfile::Builder::new().prefix("differential-").tempdir().expect("a temporary directory");
-        mount(Some(("tmpfs", "tmpfs")), directory.path(), 0);
-        set_mode(directory.path(), 0o755);
+        all_read_only();
+        let place = Path::new(PLACE);
+        mount(Some(("tmpfs", "tmpfs")), place, 0);
+        set_mode(place, 0o755);
 
         let mut roots = Vec::new();
         for shell in Shell::ALL {
-            let base = directory.path().join(format!("{shell:?}"));
-            let view = directory.path().join(format!("{shell:?}.view"));
+            let base = place.join(format!("{shell:?}"));
+            let view = place.join(format!("{shell:?}.view"));
             for path in [&base, &view, &base.join("proc"), &base.join("mnt"), &base.join("hits"), &base.join("bin")] {
                 fs::create_dir(path).expect("a directory");
             }
@@ -152,7 +155,7 @@ impl Arena {
 
         let (stdout, stderr) = (memory_file(), memory_file());
         let stdin = File::open("/dev/null").expect("/dev/null");
-        Arena { roots, stdout, stderr, stdin, init, patience: PATIENCE, _directory: directory }
+        Arena { roots, stdout, stderr, stdin, init, patience: PATIENCE }
     }
 
     /// Runs `script` in a root that was set up; `may_wait` says that it may sleep for ever.
@@ -284,20 +287,14 @@ impl Root {
         }
         for (path, mode) in setup.modes.iter().rev() {
             let path = self.path(path);
-            if self.is_inside(&path) && fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_symlink()) {
+            if is_itself(&path) {
                 set_mode(&path, *mode);
             }
         }
     }
 
     fn path(&self, inside: &str) -> PathBuf {
-        self.base.join(inside.trim_start_matches('/'))
-    }
-
-    /// Whether no link on the way leads out of the root: here they would be the machine's paths.
-    fn is_inside(&self, path: &Path) -> bool {
-        let above = path.ancestors().skip(1).take_while(|above| above.starts_with(&self.base));
-        above.into_iter().all(|above| fs::symlink_metadata(above).is_ok_and(|meta| meta.is_dir()))
+        self.base.join(inside.trim_matches('/')) // with a slash at its end it would be what a link leads to
     }
 
     fn step(&self, step: &Step, uid: u32) -> io::Result<()> {
@@ -307,7 +304,7 @@ impl Root {
             Step::Link { path, owned, .. } => (path, owned),
         };
         let path = self.path(path);
-        if !self.is_inside(&path) {
+        if !path.parent().is_some_and(is_itself) {
             return Ok(());
         }
         match step {
@@ -397,6 +394,11 @@ fn install(shell: Shell, base: &Path) {
     }
 }
 
+/// Whether something is there, and no link on the way: those of a root would lead to the machine's own files here.
+fn is_itself(path: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|real| real == path)
+}
+
 fn remove(path: &Path) {
     match fs::symlink_metadata(path) {
         Err(_) => {}
@@ -428,6 +430,23 @@ fn mount(what: Option<(&str, &str)>, target: &Path, flags: libc::c_ulong) {
     // SAFETY: NUL-terminated strings or null.
     check(unsafe { libc::mount(source, path.as_ptr(), kind, flags, ptr::null()) })
         .unwrap_or_else(|error| panic!("{}: {error}", target.display()));
+}
+
+/// All that this thread sees mounted becomes read-only to it.
+fn all_read_only() {
+    let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: a NUL-terminated string; the attributes outlive the call, and their size is given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    };
+    check(result as libc::c_int).expect("mount_setattr: Linux 5.12 or later, and a root that is a mount point");
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {

@@ -319,6 +319,23 @@ fn listed_differences_are_there() {
     }
 }
 
+/// A root's links lead to the root's files, here too, where the same paths are the machine's.
+#[test]
+fn the_machines_own_files_stay_as_they_are() {
+    use std::io::ErrorKind;
+    let mode = |path| std::fs::metadata(path).expect("a directory").permissions();
+    let (before, mut arena) = (mode("/mnt"), Arena::new());
+    let setup = |path| Setup::default().link("/mnt/d", "/mnt").file(path).mode("/mnt/d/", 0o500).mode(path, 0o444);
+    for path in ["/mnt/d/", "/mnt/d/f"] {
+        let seen = arena.run(Shell::Ours, &setup(path), b"chmod 711 d", false);
+        assert_eq!((seen.end, seen.tree.len()), (End::Code(0), 2), "{seen:?}"); // `/mnt` and the link
+    }
+    assert_eq!(mode("/mnt"), before);
+    // And whoever follows one all the same is stopped.
+    let error = std::fs::set_permissions("/mnt", before).map_err(|error| error.kind());
+    assert_eq!(error, Err(ErrorKind::ReadOnlyFilesystem));
+}
+
 /// Each thing that the language does not have, in each of several places: nothing runs, one line says why.
 #[test]
 fn what_the_language_lacks_is_refused_whole() {
