@@ -31,6 +31,24 @@ pub const MAP_NORESERVE: usize = 0x4000;
 pub const O_DIRECTORY: usize = 0o200000;
 pub const SA_RESTORER: usize = 0;
 
+/// See the program's `arch`: here it is a function that is called.
+#[macro_export]
+macro_rules! start {
+    ($entry:path, $scratch:path) => {
+        /// Bytes that the program has below the frame.
+        pub const SCRATCH: usize = $scratch;
+
+        /// Begins the program.
+        ///
+        /// # Safety
+        /// `frame` is what the kernel leaves on the stack, with the scratch memory below it.
+        pub unsafe fn start(frame: *mut usize) -> ! {
+            // SAFETY: passed on to the caller.
+            unsafe { $entry(frame) }
+        }
+    };
+}
+
 /// What a thread unwinds with when the process would end; None if it would go on for ever.
 pub struct Exit(pub Option<u8>);
 
@@ -42,34 +60,69 @@ struct Kernel {
     tape: Vec<u8>,
     position: usize,
     calls: usize,
-    changes: usize,
+    /// The call about signals that fails.
+    failing: usize,
+    /// Something was changed or printed.
+    done: bool,
     open: usize,
-    mapping: usize,
-    mapped: usize,
+    /// Where argc is.
+    frame: usize,
+    mappings: Vec<Mapping>,
+}
+
+struct Mapping {
+    address: usize,
+    length: usize,
+    used: bool,
 }
 
 thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
 
-/// Puts in a tape.
-pub fn begin(tape: &[u8]) {
+/// Puts in a tape, for a program whose frame is at this address. This call about signals is to fail.
+pub fn begin(tape: &[u8], failing: usize, frame: usize) {
     KERNEL.with_borrow_mut(|kernel| {
-        #[cfg(miri)]
-        {
-            kernel.mapping = 0; // a new one each time
-        }
-        #[cfg(not(miri))]
-        if kernel.mapped > 0 {
-            // SAFETY: this module's own mapping; its pages become zero again.
-            unsafe { libc::madvise(kernel.mapping as *mut libc::c_void, kernel.mapped, libc::MADV_DONTNEED) };
-        }
-        *kernel = Kernel { tape: tape.to_vec(), mapping: kernel.mapping, ..Kernel::default() };
+        let mappings = std::mem::take(&mut kernel.mappings);
+        *kernel = Kernel { tape: tape.to_vec(), failing, frame, mappings, ..Kernel::default() };
     });
 }
 
-/// Calls that have changed something since then.
-pub fn changes() -> usize {
-    KERNEL.with_borrow(|kernel| kernel.changes)
+/// The program has ended.
+pub fn end() {
+    KERNEL.with_borrow_mut(|kernel| {
+        poison(kernel.frame, false);
+        for mapping in kernel.mappings.iter_mut().filter(|mapping| mapping.used) {
+            mapping.used = false;
+            // SAFETY: this module's own mapping; its pages become zero again.
+            #[cfg(not(miri))]
+            unsafe {
+                libc::madvise(mapping.address as *mut libc::c_void, mapping.length, libc::MADV_DONTNEED)
+            };
+        }
+        #[cfg(miri)]
+        kernel.mappings.clear(); // new ones each time
+    });
 }
+
+/// Whether it has changed or printed something.
+pub fn done() -> bool {
+    KERNEL.with_borrow(|kernel| kernel.done)
+}
+
+/// Makes a word in memory, argc, one that must not be touched: it lies between the scratch memory and argv, and the
+/// program has read it before its first call.
+#[cfg(feature = "fuzzer")]
+fn poison(address: usize, on: bool) {
+    unsafe extern "C" {
+        fn __asan_poison_memory_region(address: usize, size: usize);
+        fn __asan_unpoison_memory_region(address: usize, size: usize);
+    }
+    let change = if on { __asan_poison_memory_region } else { __asan_unpoison_memory_region };
+    // SAFETY: a word of the harness's own.
+    unsafe { change(address, size_of::<usize>()) };
+}
+
+#[cfg(not(feature = "fuzzer"))]
+fn poison(_: usize, _: bool) {}
 
 /// See the program's `arch`.
 ///
@@ -87,6 +140,9 @@ pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
 pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
     // A directory is closed while the thread unwinds: that is no place to end it once more.
     let end = KERNEL.with_borrow_mut(|kernel| {
+        if kernel.calls == 0 {
+            poison(kernel.frame, true);
+        }
         kernel.calls += usize::from(number != nr::CLOSE);
         number != nr::CLOSE && kernel.calls > CALLS || number == nr::PPOLL && args[2] == 0
     });
@@ -103,16 +159,18 @@ pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
 /// As there.
 pub unsafe fn mmap(args: [usize; 6]) -> isize {
     KERNEL.with_borrow_mut(|kernel| {
-        assert_eq!(kernel.mapped, 0, "one mapping is enough");
         let length = args[1];
         if kernel.next() == 0xff {
             return -12;
         }
-        if kernel.mapping == 0 {
-            kernel.mapping = guarded(length);
+        let free = kernel.mappings.iter_mut().find(|mapping| !mapping.used && mapping.length == length);
+        if let Some(mapping) = free {
+            mapping.used = true;
+            return mapping.address as isize;
         }
-        kernel.mapped = length;
-        kernel.mapping as isize
+        let address = guarded(length);
+        kernel.mappings.push(Mapping { address, length, used: true });
+        address as isize
     })
 }
 
@@ -134,7 +192,7 @@ fn guarded(length: usize) -> usize {
 /// Zeroed memory; the interpreter knows its ends.
 #[cfg(miri)]
 fn guarded(length: usize) -> usize {
-    vec![0_u64; length / 8].leak().as_mut_ptr() as usize
+    vec![0_u64; length / 8].leak().as_mut_ptr().expose_provenance()
 }
 
 /// See the program's `arch`.
@@ -164,6 +222,11 @@ impl Kernel {
         unsafe {
             match number {
                 nr::GETPID => return 4242,
+                nr::RT_SIGACTION | nr::RT_SIGPROCMASK => {
+                    read(b, if number == nr::RT_SIGACTION { 32 } else { 8 });
+                    assert_eq!((c, d), (0, 8));
+                    return if self.calls == self.failing { -22 } else { 0 };
+                }
                 nr::CAPSET => {
                     read(a, 8);
                     read(b, 24);
@@ -221,15 +284,20 @@ impl Kernel {
                     assert_eq!((a, self.open), (5, 1), "it reads what is open");
                     return self.entries(slice::from_raw_parts_mut(b as *mut u8, c));
                 }
-                nr::WRITE => {
-                    assert_eq!(a, 1);
+                nr::WRITE if a == 1 => {
                     read(b, c);
-                    return match self.next() {
+                    let result = match self.next() {
                         0..200 => c as isize,
                         200..210 => c.min(1) as isize,
                         210..220 => 0,
                         byte => -isize::from(byte - 219),
                     };
+                    self.done |= result > 0;
+                    return result;
+                }
+                nr::WRITE => {
+                    assert_eq!(a, 2);
+                    return line(slice::from_raw_parts(b as *const u8, c));
                 }
                 nr::WRITEV => {
                     assert_eq!(a, 2);
@@ -237,9 +305,7 @@ impl Kernel {
                     for piece in slice::from_raw_parts(b as *const [usize; 2], c) {
                         text.extend_from_slice(slice::from_raw_parts(piece[0] as *const u8, piece[1]));
                     }
-                    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
-                    assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(&text));
-                    return text.len() as isize;
+                    return line(&text);
                 }
                 nr::PPOLL => {
                     read(c, 16);
@@ -250,7 +316,7 @@ impl Kernel {
         }
         let result = if number == nr::CLOSE { 0 } else { self.answer() };
         if matches!(number, nr::SYMLINKAT | nr::UNLINKAT | nr::MKDIRAT | nr::FCHMODAT | nr::RENAMEAT2) {
-            self.changes += 1;
+            self.done = true;
         }
         result
     }
@@ -288,6 +354,13 @@ impl Kernel {
         }
         used as isize
     }
+}
+
+/// What goes to standard error is one line.
+fn line(text: &[u8]) -> isize {
+    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
+    assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(text));
+    text.len() as isize
 }
 
 /// Reads memory as the kernel would.
