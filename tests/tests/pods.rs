@@ -110,6 +110,13 @@ fn there_is_no_moment_without_a_link_while_it_is_replaced() {
         assert_eq!(end, End::Code(0), "{process:?}");
     };
     replace(0);
+    /// Says so, also when the other thread panics: this one would look for ever.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let (link, done) = (sandbox.path("/mnt/models"), AtomicBool::new(false));
     thread::scope(|scope| {
         let watcher = scope.spawn(|| {
@@ -121,8 +128,9 @@ fn there_is_no_moment_without_a_link_while_it_is_replaced() {
             }
             looks
         });
+        let end = Done(&done);
         (1..=300).for_each(replace);
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(watcher.join().expect("always a link") > 300);
     });
     assert_eq!(fs::read_dir(sandbox.path("/mnt")).expect("the volume").count(), 1);

@@ -1,8 +1,9 @@
 //! A machine like those in the program's `arch`, with a made-up kernel: what it answers is on a tape.
 
+#[cfg(miri)]
+use std::alloc;
 use std::cell::RefCell;
 use std::panic;
-#[cfg(not(miri))]
 use std::ptr;
 use std::slice;
 
@@ -76,6 +77,52 @@ struct Mapping {
     used: bool,
 }
 
+impl Mapping {
+    /// Its bytes become zero again.
+    #[cfg(not(miri))]
+    fn reset(&mut self) {
+        if std::mem::take(&mut self.used) {
+            // SAFETY: this module's own mapping.
+            unsafe { libc::madvise(self.address as *mut libc::c_void, self.length, libc::MADV_DONTNEED) };
+        }
+    }
+
+    /// Zeroed memory, with pages around it that must not be touched.
+    #[cfg(not(miri))]
+    fn new(length: usize) -> Mapping {
+        const GUARD: usize = 1 << 20;
+        // SAFETY: new mappings, the second inside the first.
+        unsafe {
+            let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+            let outer = libc::mmap(ptr::null_mut(), length + 2 * GUARD, none, flags, -1, 0);
+            assert_ne!(outer, libc::MAP_FAILED);
+            let address = outer as usize + GUARD;
+            assert_eq!(libc::mprotect(address as *mut libc::c_void, length, libc::PROT_READ | libc::PROT_WRITE), 0);
+            Mapping { address, length, used: true }
+        }
+    }
+
+    /// Gives it back: an interpreter takes long to make it zero.
+    #[cfg(miri)]
+    fn reset(&mut self) {
+        // SAFETY: as it was allocated below.
+        unsafe { alloc::dealloc(ptr::with_exposed_provenance_mut(self.address), Self::layout(self.length)) };
+    }
+
+    /// Zeroed memory; the interpreter knows its ends.
+    #[cfg(miri)]
+    fn new(length: usize) -> Mapping {
+        // SAFETY: the length is not zero.
+        let address = unsafe { alloc::alloc_zeroed(Self::layout(length)) }.expose_provenance();
+        Mapping { address, length, used: true }
+    }
+
+    #[cfg(miri)]
+    fn layout(length: usize) -> alloc::Layout {
+        alloc::Layout::from_size_align(length, 4096).expect("a length that fits")
+    }
+}
+
 thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
 
 /// Puts in a tape, for a program whose frame is at this address. This call about signals is to fail.
@@ -90,14 +137,7 @@ pub fn begin(tape: &[u8], failing: usize, frame: usize) {
 pub fn end() {
     KERNEL.with_borrow_mut(|kernel| {
         poison(kernel.frame, false);
-        for mapping in kernel.mappings.iter_mut().filter(|mapping| mapping.used) {
-            mapping.used = false;
-            // SAFETY: this module's own mapping; its pages become zero again.
-            #[cfg(not(miri))]
-            unsafe {
-                libc::madvise(mapping.address as *mut libc::c_void, mapping.length, libc::MADV_DONTNEED)
-            };
-        }
+        kernel.mappings.iter_mut().for_each(Mapping::reset);
         #[cfg(miri)]
         kernel.mappings.clear(); // new ones each time
     });
@@ -168,31 +208,11 @@ pub unsafe fn mmap(args: [usize; 6]) -> isize {
             mapping.used = true;
             return mapping.address as isize;
         }
-        let address = guarded(length);
-        kernel.mappings.push(Mapping { address, length, used: true });
+        let mapping = Mapping::new(length);
+        let address = mapping.address;
+        kernel.mappings.push(mapping);
         address as isize
     })
-}
-
-/// Zeroed memory, with pages around it that must not be touched.
-#[cfg(not(miri))]
-fn guarded(length: usize) -> usize {
-    const GUARD: usize = 1 << 20;
-    // SAFETY: new mappings, the second inside the first.
-    unsafe {
-        let (none, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
-        let outer = libc::mmap(ptr::null_mut(), length + 2 * GUARD, none, flags, -1, 0);
-        assert_ne!(outer, libc::MAP_FAILED);
-        let inner = outer as usize + GUARD;
-        assert_eq!(libc::mprotect(inner as *mut libc::c_void, length, libc::PROT_READ | libc::PROT_WRITE), 0);
-        inner
-    }
-}
-
-/// Zeroed memory; the interpreter knows its ends.
-#[cfg(miri)]
-fn guarded(length: usize) -> usize {
-    vec![0_u64; length / 8].leak().as_mut_ptr().expose_provenance()
 }
 
 /// See the program's `arch`.
