@@ -16,7 +16,10 @@ rust() {
   cargo fmt --check
   local arch
   for arch in "${ARCHES[@]}"; do cargo clippy --quiet --locked --release --target "$(triple "$arch")" -- -D warnings; done
-  (cd tests && cargo fmt --check && cargo clippy --quiet --locked --all-targets -- -D warnings)
+  for crate in tests tests/long; do
+    (cd $crate && cargo fmt --check && cargo clippy --quiet --locked --all-targets -- -D warnings)
+  done
+  (cd tests/fuzz && cargo fmt --check)
 }
 
 python_tool() { # python_tool NAME PACKAGE
