@@ -6,7 +6,7 @@ use conformance::{Arch, End, Outcome, Program, Sandbox, Setup, Sink, on_every_ar
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -220,7 +220,18 @@ impl Place {
     /// Runs a script in the volume under strace with these options.
     fn trace(&self, script: &str, options: &[String]) -> Seen {
         let file = |name: &str| File::create(self.directory.path().join(name)).expect(name);
-        let mut child = Command::new("strace")
+        let mut strace = Command::new("strace");
+        // Whoever runs the tests may ignore some signals: what is started in a shell's background ignores SIGINT.
+        // SAFETY: only system calls, in a child of its own.
+        unsafe {
+            strace.pre_exec(|| {
+                for signal in [libc::SIGINT, libc::SIGTERM] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            })
+        };
+        let mut child = strace
             .args(["-o", "../log"])
             .args(options)
             .arg(Arch::native().shipped_file())
@@ -504,6 +515,13 @@ fn each_short_write_is_followed_by_the_rest() {
         faults(|call| if call == "write" { vec![What::Short(0), What::Short(1), What::Short(2)] } else { vec![] });
     assert!(!faults.is_empty());
     in_parallel(&faults, |fault| check(fault, &base[fault.scenario]).map(drop));
+}
+
+/// A kernel that takes nothing, and says nothing of an error, is not asked for ever.
+#[test]
+fn a_write_that_takes_nothing_is_one_line() {
+    let seen = Place::new(&SCENARIOS[0]).trace("echo one two", &["--inject=write:retval=0".into()]);
+    assert_eq!((seen.end, seen.stderr.as_str()), (End::Code(1), "echo: stdout: Input/output error\n"), "{seen:?}");
 }
 
 #[test]

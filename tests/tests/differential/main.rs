@@ -16,11 +16,12 @@ use generate::{Coverage, EXEC_MARK, MISSING, PRODUCTIONS, Script};
 use random::Random;
 use setup::Setup;
 use std::collections::BTreeMap;
-use std::env;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{env, fs};
 
 /// The text as one shell gets it: for the two others, with what this program does on purpose worked in.
 fn render(shell: Shell, script: &Script) -> Vec<u8> {
@@ -323,7 +324,7 @@ fn listed_differences_are_there() {
 #[test]
 fn the_machines_own_files_stay_as_they_are() {
     use std::io::ErrorKind;
-    let mode = |path| std::fs::metadata(path).expect("a directory").permissions();
+    let mode = |path| fs::metadata(path).expect("a directory").permissions();
     let (before, mut arena) = (mode("/mnt"), Arena::new());
     let setup = |path| Setup::default().link("/mnt/d", "/mnt").file(path).mode("/mnt/d/", 0o500).mode(path, 0o444);
     for path in ["/mnt/d/", "/mnt/d/f"] {
@@ -332,8 +333,67 @@ fn the_machines_own_files_stay_as_they_are() {
     }
     assert_eq!(mode("/mnt"), before);
     // And whoever follows one all the same is stopped.
-    let error = std::fs::set_permissions("/mnt", before).map_err(|error| error.kind());
+    let error = fs::set_permissions("/mnt", before).map_err(|error| error.kind());
     assert_eq!(error, Err(ErrorKind::ReadOnlyFilesystem));
+}
+
+/// All that docs/contract.md says the language has is in the scripts that are generated: each rule of the grammar and
+/// each sign and word in it, each command and each letter of its options.
+#[test]
+fn all_that_is_documented_is_generated() {
+    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("docs").join("contract.md");
+    let contract = fs::read_to_string(contract).expect("docs/contract.md");
+    let between = |from: &str, to: &str| {
+        let (_, rest) = contract.split_once(from).unwrap_or_else(|| panic!("no {from:?} in docs/contract.md"));
+        rest.split_once(to).unwrap_or_else(|| panic!("no {to:?} in docs/contract.md")).0.to_string()
+    };
+    let grammar = between("```text\n", "```");
+    let commands = between("\n## Commands\n", "\n### ");
+
+    let mut coverage = Coverage::new();
+    let scripts: Vec<String> = (0..3000)
+        .map(|seed| String::from_utf8_lossy(&generate::positive(seed, &mut coverage).text).replace('\x01', ""))
+        .collect();
+    let generated = |text: &str| scripts.iter().any(|script| script.contains(text));
+
+    for rule in grammar.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim()) {
+        let prefix = if rule.starts_with('"') { "word: \" \"".to_string() } else { format!("{rule}: ") };
+        assert!(PRODUCTIONS.iter().any(|production| production.starts_with(&prefix)), "no production of {rule}");
+    }
+    let quoted = |word: &'_ str| word.strip_prefix('"')?.strip_suffix('"').map(str::to_string);
+    let signs: Vec<String> = grammar.split_whitespace().filter_map(quoted).filter(|sign| *sign != "...").collect();
+    assert!(signs.len() > 15, "{signs:?}");
+    for sign in signs {
+        assert!(generated(&sign), "never generated: {sign}");
+    }
+    let words = |line: &str| line.split(" | ").next().unwrap_or_default().to_string();
+    let mut count = 0;
+    for form in commands
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(words)
+        .collect::<String>()
+        .split('`')
+        .skip(1)
+        .step_by(2)
+    {
+        let mut words = form.split([' ', ',']);
+        let name = words.next().unwrap_or_default();
+        if name == "sh" {
+            continue; // not inside a script
+        }
+        count += 1;
+        assert!(scripts.iter().any(|script| script.split_whitespace().any(|word| word == name)), "never: {name}");
+        for option in words.filter_map(|word| word.trim_matches(['[', ']']).strip_prefix('-')) {
+            for letter in option.chars().filter(char::is_ascii_alphanumeric) {
+                let has = |word: &str| word.starts_with('-') && word.contains(letter);
+                let called = |part: &str| part.trim_start().starts_with(name) && part.split(' ').any(has);
+                let found = scripts.iter().any(|script| script.split([';', '\n', '&', '|', '(']).any(called));
+                assert!(found, "never: {name} -{letter}");
+            }
+        }
+    }
+    assert!(count >= 12, "{count} commands");
 }
 
 /// Each thing that the language does not have, in each of several places: nothing runs, one line says why.
