@@ -100,6 +100,7 @@ on_every_architecture!(a_failed_command_is_one_line_with_the_path_and_the_reason
         ("ln -sf /a /nope/models", "ln: /nope/models: No such file or directory\n"),
         ("ln -s /a /mnt/file", "ln: /mnt/file: File exists\n"),
         ("ln -s /a /mnt/file/models", "ln: /mnt/file/models: Not a directory\n"),
+        ("ln -sf /a /mnt/file/", "ln: /mnt/file: File exists\n"), // with a slash at its end it is not the file
         ("mkdir /mnt/file", "mkdir: /mnt/file: File exists\n"),
         ("mkdir -p /mnt/file", "mkdir: /mnt/file: File exists\n"),
         ("mkdir -p /mnt/file/a", "mkdir: /mnt/file: File exists\n"),
