@@ -2,7 +2,7 @@
 
 use conformance::{Arch, Command, End, Outcome, Pod, Process, Program, Sandbox, Setup, on_every_architecture};
 use libc::{SIGCONT, SIGINT, SIGSTOP, SIGTERM};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -190,6 +190,18 @@ on_every_architecture!(the_models_are_seen_from_another_container_through_the_li
     process.stop(SIGTERM);
     let (_, end) = server.reader("/mnt/models/model.bin").in_pod(&pod).run();
     assert_eq!(end, End::Code(libc::ENOENT), "after its end the link leads nowhere");
+});
+
+// A script that has made no link may still need its rights: a file of another user's to wait for, for example.
+on_every_architecture!(a_sleep_without_a_link_takes_no_capability_away, |arch| {
+    let sandbox = sandbox(arch);
+    let private = sandbox.make_directory("/mnt/private");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).expect("permission bits");
+    std::os::unix::fs::chown(&private, Some(1010), Some(1010)).expect("an owner");
+    let (process, end) = sandbox.command(&["sh", "-c", "sleep 0; mkdir /mnt/private/a"]).run();
+    assert_eq!((end, process.stderr().as_str()), (End::Code(0), ""), "{process:?}");
+    let (process, end) = sandbox.command(&["sh", "-c", "ln -s t /mnt/l; sleep 0; mkdir /mnt/private/b"]).run();
+    assert_eq!(end, End::Code(1), "behind a link they are gone: {process:?}");
 });
 
 on_every_architecture!(it_has_no_capability_while_it_waits, |arch| {
