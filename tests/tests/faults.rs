@@ -730,13 +730,13 @@ on_every_architecture!(signals_that_stop_and_continue_do_not_end_a_wait, |arch| 
     assert_eq!(process.stop(libc::SIGTERM).0, End::Code(0));
 });
 
-on_every_architecture!(without_any_argument_not_even_a_name_it_links_and_waits, |arch| {
-    if arch != Arch::native() {
-        return; // the emulator takes its own arguments
-    }
-    let sandbox = sandbox(arch);
+// Not emulated: the emulator takes its own arguments. Since Linux 5.18 the kernel gives it an empty name; the fuzzer starts
+// it with none.
+#[test]
+fn without_any_argument_not_even_a_name_it_links_and_waits() {
+    let sandbox = sandbox(Arch::native());
     let (process, outcome) = sandbox.command::<&str>(&[]).settle();
     assert_eq!(outcome, Outcome::Waits, "{process:?}");
     let target = format!("/proc/{}/root/models", process.pid);
     assert_eq!(fs::read_link(sandbox.path("/mnt/models")).expect("the link").to_string_lossy(), target);
-});
+}
