@@ -63,7 +63,7 @@ digest: ## print the digest of the list that make image wrote
 sign: ## sign what was pushed, and attest its SBOM and provenance; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/sign.sh
 
-sign-test: ## push, sign and verify with a registry and a key pair on this machine; after make image sbom provenance
+sign-test: sbom provenance ## push, sign and verify with a registry and a key pair on this machine; after make image
 	@tools/sign-test.sh
 
 clients: wheel ## have the image and the wheel used by olot, modelcar-maker, RamaLama, podman, buildah, docker, skopeo, a registry
