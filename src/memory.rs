@@ -9,6 +9,7 @@ use crate::sys::{self, Errno};
 use core::cell::Cell;
 use core::ffi::CStr;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 /// A string that ends with a NUL.
@@ -159,11 +160,13 @@ impl<'a> Memory<'a> {
             out();
         }
         let Ok(new) = sys::map(2 * Self::LARGE) else { out() };
+        // Bytes that may be a word's: as integers they would be no pointers any more.
+        let (from, to) = (self.start.cast::<MaybeUninit<u8>>(), new.cast::<MaybeUninit<u8>>());
         for index in 0..self.half {
             // SAFETY: within the halves of both. Volatile, or LLVM makes it a call of memcpy(3), which is not there.
             unsafe {
-                new.add(index).write(self.start.add(index).read_volatile());
-                new.add(Self::LARGE + index).write(self.start.add(self.half + index).read_volatile());
+                to.add(index).write(from.add(index).read_volatile());
+                to.add(Self::LARGE + index).write(from.add(self.half + index).read_volatile());
             }
         }
         self.start = new;
