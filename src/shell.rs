@@ -269,7 +269,7 @@ impl<'a> Shell<'a> {
                     b'[' if at == self.start.rest() && ends_word(next) => {}
                     // `{` and a first `~` mean something else in other shells.
                     b'~' if at != self.start.rest() => {}
-                    _ if const { ZStr::new(c"*?{[~") }.has(character) => self.refuse_here(NOT_SUPPORTED),
+                    b'*' | b'?' | b'{' | b'[' | b'~' => self.refuse_here(NOT_SUPPORTED),
                     _ => {}
                 }
             }
@@ -361,7 +361,7 @@ impl<'a> Shell<'a> {
 /// Whether an unquoted `character` ends a word.
 #[inline(never)] // a call is shorter
 fn ends_word(character: u8) -> bool {
-    const { ZStr::new(c" \t\n;&|<>()") }.has(character)
+    matches!(character, 0 | b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
 }
 
 /// Looks up `text`, or if it is `source`, the word that it begins with, in `table`, where each entry is a name, `=` and

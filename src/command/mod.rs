@@ -13,25 +13,26 @@ use crate::report::{self, MISSING, NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
 use crate::shell::{Shell, lookup};
 use crate::sys::{self, Errno};
 
-/// What can stand where a command does, and the letters of its options; the index is its name below.
+/// What can stand where a command does, and the letters of its options, the most frequent first; the index is its name
+/// below.
 ///
 /// Those behind `exec` a shell has and this language has not: taken for unknown commands, the script would go on
 /// without them.
 const COMMANDS: ZStr = ZStr::new(
-    c"true= := false= [= test= echo=n exit= ln=sfn mkdir=p ls=1Aa sleep= chmod=R sh=c exec= \
+    c"ln=sfn sleep= sh=c mkdir=p ls=1Aa exit= echo=n chmod=R [= test= true= := false= exec= \
 if= case= for= .= break= cd= continue= export= set= trap=",
 );
-const FALSE: u8 = 2;
-const BRACKET: u8 = 3;
-const TEST: u8 = 4;
-const ECHO: u8 = 5;
-const EXIT: u8 = 6;
-const LN: u8 = 7;
-const MKDIR: u8 = 8;
-const LS: u8 = 9;
-const SLEEP: u8 = 10;
-const CHMOD: u8 = 11;
-const SH: u8 = 12;
+const LN: u8 = 0;
+const SLEEP: u8 = 1;
+const SH: u8 = 2;
+const MKDIR: u8 = 3;
+const LS: u8 = 4;
+const EXIT: u8 = 5;
+const ECHO: u8 = 6;
+const CHMOD: u8 = 7; // the last that has options
+const BRACKET: u8 = 8;
+const TEST: u8 = 9; // the last that may have words too many
+const FALSE: u8 = 12;
 const EXEC: u8 = 13;
 const UNKNOWN: u8 = 24;
 
@@ -66,7 +67,7 @@ impl<'a> Shell<'a> {
                 exec = true;
                 continue;
             }
-            if (ECHO..=SH).contains(&command) {
+            if command <= CHMOD {
                 self.take_options(letters);
             }
             match command {
@@ -85,7 +86,7 @@ impl<'a> Shell<'a> {
                 }
                 _ => {}
             }
-            if (BRACKET..=CHMOD).contains(&command)
+            if command <= TEST
                 && let Some(word) = self.next()
             {
                 self.refuse(word, UNEXPECTED);
@@ -147,6 +148,7 @@ impl<'a> Shell<'a> {
         }
         let script = self.operand();
         self.read(script);
+        self.words = &[];
     }
 
     /// `exit [N]`: what follows does not run.
