@@ -199,20 +199,28 @@ def control_group():
     return None
 
 
+def measured_times(measure, runs, chosen):
+    """For each of the programs, a list of (nanoseconds to the link, nanoseconds to the end)."""
+    arguments = []
+    for _, _, command, links in chosen:
+        arguments += (["--"] if arguments else []) + [str(links), *command]
+    output = subprocess.run([measure, "times", str(runs), *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+    times = [[] for _ in chosen]
+    for line in output.splitlines():
+        index, linked, ended = map(int, line.split())
+        times[index].append((linked, ended))
+    return times
+
+
 def run(peers, runs):
     measure = os.path.abspath(f"{peers}/measure")
     all_programs = [(name, file, [os.path.abspath(command[0]), *command[1:]], links)
                     for name, file, command, links in programs(peers)]
     load = int(read("/proc/loadavg").split()[3].split("/")[0]) - 1
-    arguments = []
-    for _, _, command, links in all_programs:
-        arguments += (["--"] if arguments else []) + [str(links), *command]
     print(f"bench.py: {runs} interleaved runs", flush=True)
-    output = subprocess.run([measure, "times", str(runs), *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
-    times = [[] for _ in all_programs]
-    for line in output.splitlines():
-        index, linked, ended = map(int, line.split())
-        times[index].append((linked, ended))
+    times = measured_times(measure, runs, all_programs)
+    print(f"bench.py: {runs} of the program and the assembly alone", flush=True)
+    pair = dict(zip((OURS, ASM), measured_times(measure, runs, [row for row in all_programs if row[0] in (OURS, ASM)])))
     print("bench.py: ten idle seconds", flush=True)
     waiting = [entry for entry in all_programs if entry[3] != ENDS]
     idles = dict(zip([entry[0] for entry in waiting], idle([entry[2] for entry in waiting])))
@@ -243,6 +251,8 @@ def run(peers, runs):
         "runs": runs,
         "load": load,
         "go_layer": go["layer"],
+        "pair": [statistics.median(row[column] for row in pair[OURS]) / statistics.median(row[column] for row in pair[ASM])
+                 for column in (0, 1)],
         "programs": rows,
     }
     with open(DATA, "w", encoding="utf-8") as file:
@@ -273,10 +283,8 @@ def pages():
     held = [
         ("KiB resident while waiting", ours["rss"], "at most 16", ours["rss"] <= 16),
         ("system calls until it waits, KServe's string on a fresh volume", ours["calls"], "at most 9", ours["calls"] <= 9),
-        ("time from exec to link, to the assembly's", ratio(ours, "link_us", asm), "at most 1.10",
-         ours["link_us"] <= 1.1 * asm["link_us"]),
-        ("time from SIGTERM to reaped, to the assembly's", ratio(ours, "end_us", asm), "at most 1.10",
-         ours["end_us"] <= 1.1 * asm["end_us"]),
+        ("time from exec to link, to the assembly's", f"{data['pair'][0]:.2f}", "at most 1.10", data["pair"][0] <= 1.1),
+        ("time from SIGTERM to reaped, to the assembly's", f"{data['pair'][1]:.2f}", "at most 1.10", data["pair"][1] <= 1.1),
         ("smallest memory limit, to the assembly's", ratio(ours, "limit", asm), "at most 2.00",
          None if not ours.get("limit") or not asm.get("limit") else ours["limit"] <= 2 * asm["limit"]),
     ]
@@ -314,6 +322,10 @@ from SIGTERM to reaped; of `exit(0)`, from exec. Ratios are to the assembly, whi
 
 {table(["figure", "measured", "wanted", "kept"], [[name, str(value), wanted, "not measured" if kept is None else "yes" if kept else "**no**"]
         for name, value, wanted, kept in held])}
+The two times are of {data["runs"]} runs in which only the program and the assembly take turns. In the tables above each
+start follows those of much larger programs, which leave nothing of these two in the processor's caches; seven kilobytes
+then take longer to come back than three hundred bytes.
+
 System calls, memory and threads are exact and are tests too (`tests/tests/counts.rs`); times are here only.
 """
     for path, content in ((PAGE, text), (CHART, chart(rows))):
