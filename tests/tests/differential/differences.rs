@@ -77,6 +77,14 @@ pub fn all() -> Vec<Difference> {
             "dash takes one -n, BusyBox and bash take all; POSIX leaves it open",
         ),
         show(
+            "ls-printed-an-option",
+            BOTH,
+            "ls \"$(ls)\"",
+            (2, ""),
+            setup().link("/mnt/-x", "d"),
+            "what ls printed is known when it runs: an option that is not supported is refused then, not before",
+        ),
+        show(
             "ls-fails-with-1",
             DASH,
             "ls missing",

@@ -10,6 +10,14 @@ pub enum Step {
     Link { path: String, target: String, owned: bool },
 }
 
+impl Step {
+    /// Where it is.
+    pub fn path(&self) -> &str {
+        let (Step::Directory { path, .. } | Step::File { path, .. } | Step::Link { path, .. }) = self;
+        path
+    }
+}
+
 /// The files, and who runs the script.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
