@@ -5,7 +5,7 @@ use crate::memory::ZStr;
 use crate::shell::{Shell, lookup};
 use crate::sys::{self, Follow};
 
-/// Behind the types of file stand the type bits of their modes, as a digit.
+/// Behind the types of file stand the type bits of their modes, as a digit; `:` follows 9.
 const OPERATORS: ZStr = ZStr::new(c"-L=: -d=4 -f=8 -e= -n= -z=");
 const SYMLINK: u8 = 0;
 const EXISTS: u8 = 3;
