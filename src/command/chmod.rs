@@ -39,7 +39,7 @@ impl<'a> Shell<'a> {
         if mode == A_RX {
             to = if directory || there & 0o111 != 0 { 0o555 } else { 0o444 };
         }
-        let count = self.memory.count();
+        let (place, count) = (self.memory.length(), self.memory.count());
         let mut changed = if there < 0 { Errno::unit(there as isize) } else { sys::chmod(path, to) };
         if changed.is_ok() && self.options != 0 && directory {
             changed = self.memory.read_directory(path, ALMOST_ALL);
@@ -49,5 +49,8 @@ impl<'a> Shell<'a> {
             let below = self.path(path, const { ZStr::new(c"/") }, name.get());
             self.change(below, mode, Follow::No);
         }
+        // However many files there are, only those on the way to one of them are in memory.
+        self.memory.truncate(place);
+        self.memory.truncate_words(count);
     }
 }
