@@ -17,7 +17,7 @@ test: binaries ## run all tests on those files
 test-long: binaries ## run what takes longer: thousands of starts, distribution kernels in emulated machines, more scripts
 	@tests/long/run.sh
 	@tests/kernels/run.sh
-	@cd tests && DIFFERENTIAL_COUNT=20000 cargo test --release --test differential -- --ignored --nocapture
+	@cd tests && TEST_SECONDS=3600 DIFFERENTIAL_COUNT=20000 cargo test --release --test differential -- --ignored --nocapture
 
 fuzz: ## give the program's own source made-up scripts, with address sanitizer; SECONDS=60
 	@tests/fuzz/run.sh $(or $(SECONDS),60)

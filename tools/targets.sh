@@ -85,6 +85,10 @@ compile_core() {
   root_if_needed cp "$out"/{libcompiler_builtins.rlib,libcore.rlib,$marker} "$(libdir "$target")"
 }
 
+# Two builds at once, of two checkouts perhaps, must not both fill it.
+exec 9<"$sysroot/lib"
+flock 9
+
 missing=
 for arch in "${ARCHES[@]}"; do
   target=$(triple "$arch")

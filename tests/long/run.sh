@@ -9,4 +9,4 @@ set -euo pipefail
 
 tools/packages.sh qemu-user-static
 cd tests/long
-exec ../../tools/unchanged.sh cargo run --release --quiet --locked -- "$@"
+TEST_SECONDS=3600 exec ../../tools/unchanged.sh cargo run --release --quiet --locked -- "$@"

@@ -8,15 +8,19 @@
 //!
 //! Everything belongs to the thread that made it, and is gone when it is dropped, also when a test panics:
 //! processes are killed, mounts lie in namespaces that end with them, directories are removed.
+//! A test that takes too long fails with its name and what it waited for.
 //! What is missing on the machine is a panic that says what to install, never a test left out.
 
 mod arch;
+mod limit;
 mod process;
+pub mod raw;
 mod sandbox;
 mod spawn;
 pub mod vectors;
 
 pub use arch::Arch;
+pub use limit::this_test;
 pub use process::{End, Outcome, Process};
 pub use sandbox::{Models, Pre, Program, Sandbox, Setup};
 pub use spawn::{Command, Pod, Sink};

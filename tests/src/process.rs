@@ -1,6 +1,7 @@
 //! A process that was started, and what can be seen of it.
 
 use crate::arch::find_program;
+use crate::limit::{Test, this_test};
 use crate::sandbox::Sandbox;
 use crate::spawn::Pod;
 use libc::{c_int, c_long};
@@ -11,6 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 use tempfile::NamedTempFile;
@@ -39,11 +41,14 @@ pub(crate) struct Child {
     pub pid: i32,
     pidfd: OwnedFd,
     end: Cell<Option<End>>,
+    test: Arc<Test>,
 }
 
 impl Child {
     pub fn new(pid: i32, pidfd: OwnedFd) -> Child {
-        Child { pid, pidfd, end: Cell::new(None) }
+        let test = this_test();
+        test.add(pidfd.as_raw_fd());
+        Child { pid, pidfd, end: Cell::new(None), test }
     }
 
     /// Waits at most this long for its end.
@@ -77,6 +82,11 @@ impl Child {
         self.end.get()
     }
 
+    /// Has `action` wait for `what` of it.
+    pub fn waiting<T>(&self, what: impl FnOnce() -> String, action: impl FnOnce() -> T) -> T {
+        self.test.waiting(what, action)
+    }
+
     pub fn signal(&self, signal: c_int) {
         // SAFETY: an open pidfd, no siginfo.
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), signal, 0, 0) };
@@ -89,6 +99,7 @@ impl Drop for Child {
             self.signal(libc::SIGKILL);
             self.wait(Process::PATIENCE);
         }
+        self.test.take_back(self.pidfd.as_raw_fd());
     }
 }
 
@@ -122,6 +133,10 @@ impl Process {
         Process { pid, what, child, tracer: None, stdout, stderr, other, _pod: pod }
     }
 
+    pub(crate) fn waiting_for_start(&self, action: impl FnOnce()) {
+        self.child.waiting(|| format!("the start of: {}", self.what), action);
+    }
+
     /// The PID of the process that `live_other_link` is about.
     pub fn other_pid(&self) -> Option<i32> {
         self.other.as_ref().map(|other| other.0.pid)
@@ -144,11 +159,15 @@ impl Process {
 
     /// Waits at most this long for its end.
     pub fn wait_for(&self, patience: Duration) -> Option<End> {
-        self.child.wait(patience)
+        self.child.waiting(|| format!("the end of: {}", self.what), || self.child.wait(patience))
     }
 
     /// Waits until it ends or waits; panics if it does neither.
     pub fn settle(&self) -> Outcome {
+        self.child.waiting(|| format!("the end, or a wait, of: {}", self.what), || self.settled())
+    }
+
+    fn settled(&self) -> Outcome {
         let deadline = Instant::now() + Process::PATIENCE;
         loop {
             if self.waits() {
@@ -208,7 +227,8 @@ impl Process {
     /// What strace(1) has written; complete once the process has ended.
     pub fn strace_log(&mut self) -> String {
         let ended = self.ended().is_some();
-        self.tracer.as_mut().expect("a traced process").log(ended)
+        let tracer = self.tracer.as_mut().expect("a traced process");
+        self.child.waiting(|| "strace's log".into(), || tracer.log(ended))
     }
 }
 

@@ -1,14 +1,18 @@
 //! A root directory on disk, as the image and the pod make it.
 
 use crate::arch::{Arch, find_program};
+use crate::limit::{Test, this_test};
+use crate::raw::exit;
 use crate::spawn::{Action, Command};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::{io, mem};
 use tempfile::TempDir;
 
@@ -94,6 +98,7 @@ pub struct Sandbox {
     pub(crate) binds: Vec<Bind>,
     pub(crate) read_only: bool,
     pub(crate) setup: Setup,
+    _test: Arc<Test>,
 }
 
 /// A mount in the process's namespace.
@@ -114,13 +119,30 @@ impl Sandbox {
     /// `live_self_link` and `live_other_link` need processes, so it is [`Command`] that makes them.
     pub fn with(program: Program, setup: &Setup) -> Sandbox {
         // SAFETY: geteuid(2) has no preconditions.
-        assert_eq!(unsafe { libc::geteuid() }, 0, "the tests make namespaces and change users: run them as root");
+        if unsafe { libc::geteuid() } != 0 {
+            // Once, and not by each test.
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                let _ = writeln!(
+                    io::stderr(),
+                    "the tests make namespaces and change users: run them as root, or by make test"
+                );
+                exit(101)
+            });
+        }
         // SAFETY: umask(2) has no preconditions; all that these tests make is made with this one.
         unsafe { libc::umask(0o022) };
         let root = tempfile::Builder::new().prefix("modelcar-").tempdir().expect("a temporary directory");
         set_mode(root.path(), 0o755);
-        let mut sandbox =
-            Sandbox { program, root, tmpfs: Vec::new(), binds: Vec::new(), read_only: false, setup: setup.clone() };
+        let mut sandbox = Sandbox {
+            program,
+            root,
+            tmpfs: Vec::new(),
+            binds: Vec::new(),
+            read_only: false,
+            setup: setup.clone(),
+            _test: this_test(),
+        };
         sandbox.make_directory("/proc");
         sandbox.install();
         sandbox.put_models(setup.models);

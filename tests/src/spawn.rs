@@ -1,11 +1,13 @@
 //! Starting a program in a sandbox.
 //!
 //! The child is made by clone3(2) and does nothing but system calls, on memory that was prepared before: the test
-//! program has threads, and any of them may hold a lock at that moment. It stops before execve(2) until told to go
+//! program has threads (see [`raw`](crate::raw)). The child stops before execve(2) until told to go
 //! on, so that links to its own PID can be made and a tracer can be attached.
 
 use crate::process::{Child, End, Outcome, Process, Tracer, inner_pid};
+use crate::raw::{block, clone3, errno, exit, set_action, wait_for_ever};
 use crate::sandbox::{Program, Sandbox, Setup, cstring};
+use crate::system_call;
 use libc::{c_char, c_int, c_long, c_ulong};
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -69,12 +71,10 @@ impl Pod {
         let child = clone(libc::CLONE_NEWPID, None, || {
             // SAFETY: only system calls. It reaps, dies with the thread that made it, and holds no descriptor.
             unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0);
-                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
-                loop {
-                    libc::pause();
-                }
+                system_call!(SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                system_call!(SYS_close_range, 0, u32::MAX, 0);
+                set_action(libc::SIGCHLD, libc::SIG_IGN);
+                wait_for_ever()
             }
         });
         Pod::around(child.pid, Some(child))
@@ -315,8 +315,10 @@ impl<'a> Command<'a> {
         if let Some(options) = &self.strace {
             process.tracer = Some(Tracer::attach(&process, options));
         }
-        go.write_all(b"g").expect("the child waits for this");
-        prepared.check(failure);
+        process.waiting_for_start(|| {
+            go.write_all(b"g").expect("the child waits for this");
+            prepared.check(failure);
+        });
         process
     }
 
@@ -477,15 +479,15 @@ impl Prepared {
         }
     }
 
-    /// The child. Only system calls from here on, and no function of the C library that looks at its threads.
+    /// The child. Only system calls from here on, and no function of the C library.
     fn enter(&self, go: RawFd, failure: RawFd) -> ! {
         let fail = |step: Step| -> ! {
-            // SAFETY: errno is this thread's; the array is on the stack.
+            // SAFETY: the array is on the stack.
             unsafe {
-                let [a, b, c, d] = (*libc::__errno_location()).to_ne_bytes();
+                let [a, b, c, d] = errno().to_ne_bytes();
                 let said = [step as u8, a, b, c, d];
-                libc::write(failure, said.as_ptr().cast(), said.len());
-                libc::_exit(127)
+                system_call!(SYS_write, failure, said.as_ptr(), said.len());
+                exit(127)
             }
         };
         let check = |result: c_long, step: Step| {
@@ -496,55 +498,49 @@ impl Prepared {
         let string = |string: &Option<CString>| string.as_ref().map_or(ptr::null(), |string| string.as_ptr());
         // SAFETY: system calls on strings, arrays and descriptors that `self` and the caller hold.
         unsafe {
-            libc::setsid();
-            libc::umask(0o022);
+            system_call!(SYS_setsid);
+            system_call!(SYS_umask, 0o022);
             for mount in &self.mounts {
                 let (source, kind) = (string(&mount.source), string(&mount.kind));
-                let result = libc::mount(source, mount.target.as_ptr(), kind, mount.flags, ptr::null());
-                check(result.into(), Step::Mount);
+                let result = system_call!(SYS_mount, source, mount.target.as_ptr(), kind, mount.flags, 0);
+                check(result, Step::Mount);
             }
-            check(libc::chroot(self.root.as_ptr()).into(), Step::Root);
-            check(libc::chdir(self.cwd.as_ptr()).into(), Step::Directory);
+            check(system_call!(SYS_chroot, self.root.as_ptr()), Step::Root);
+            check(system_call!(SYS_chdir, self.cwd.as_ptr()), Step::Directory);
             for (fd, number) in [(self.stdin.as_raw_fd(), 0), (self.stdout, 1), (self.stderr, 2)] {
                 if fd < 0 {
-                    libc::close(number);
+                    system_call!(SYS_close, number);
                 } else {
-                    check(libc::dup2(fd, number).into(), Step::Output);
+                    check(system_call!(SYS_dup3, fd, number, 0), Step::Output);
                 }
             }
             for &(resource, value) in &self.limits {
-                let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
-                let result = libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const limit, 0);
-                check(result, Step::Limit);
+                let limit = [value, value]; // now, and at most
+                check(system_call!(SYS_prlimit64, 0, resource, limit.as_ptr(), 0), Step::Limit);
             }
             for capability in (0..64).filter(|bit| self.capabilities & 1 << bit == 0) {
-                libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
+                system_call!(SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
             }
             let (uid, gid) = self.user;
-            check(libc::syscall(libc::SYS_setgroups, 0, 0), Step::User);
-            check(libc::syscall(libc::SYS_setresgid, gid, gid, gid), Step::User);
-            check(libc::syscall(libc::SYS_setresuid, uid, uid, uid), Step::User);
+            check(system_call!(SYS_setgroups, 0, 0), Step::User);
+            check(system_call!(SYS_setresgid, gid, gid, gid), Step::User);
+            check(system_call!(SYS_setresuid, uid, uid, uid), Step::User);
             let capabilities = if uid == 0 { self.capabilities } else { 0 };
             let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
             let header = [0x2008_0522_u32, 0]; // version 3, this process
             let data = [low, low, 0, high, high, 0]; // effective, permitted, inheritable
-            check(libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()), Step::Capabilities);
+            check(system_call!(SYS_capset, header.as_ptr(), data.as_ptr()), Step::Capabilities);
             // Changing the user resets both.
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            libc::prctl(libc::PR_SET_DUMPABLE, 1);
+            system_call!(SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            system_call!(SYS_prctl, libc::PR_SET_DUMPABLE, 1);
 
             for signal in 1..=64 {
-                libc::signal(signal, libc::SIG_DFL); // fails for a few
+                set_action(signal, libc::SIG_DFL); // fails for a few
             }
             for &signal in &self.ignored {
-                libc::signal(signal, libc::SIG_IGN);
+                set_action(signal, libc::SIG_IGN);
             }
-            let mut blocked = mem::zeroed();
-            libc::sigemptyset(&mut blocked);
-            for &signal in &self.blocked {
-                libc::sigaddset(&mut blocked, signal);
-            }
-            libc::sigprocmask(libc::SIG_SETMASK, &blocked, ptr::null_mut());
+            block(&self.blocked);
 
             // Nothing of the test program stays open here, least of all a file that another thread is writing.
             let mut keep = [go, failure, self.emulator.as_ref().map_or(go, AsRawFd::as_raw_fd)];
@@ -552,19 +548,19 @@ impl Prepared {
             let mut from = 3;
             for fd in keep {
                 if from < fd {
-                    libc::syscall(libc::SYS_close_range, from, fd - 1, 0);
+                    system_call!(SYS_close_range, from, fd - 1, 0);
                 }
                 from = fd + 1;
             }
-            libc::syscall(libc::SYS_close_range, from, u32::MAX, 0);
+            system_call!(SYS_close_range, from, u32::MAX, 0);
 
             let mut byte = 0_u8;
-            while libc::read(go, (&raw mut byte).cast(), 1) < 0 && *libc::__errno_location() == libc::EINTR {}
+            while system_call!(SYS_read, go, &raw mut byte, 1) < 0 && errno() == libc::EINTR {}
             if byte == 0 {
-                libc::_exit(0); // the test gave up
+                exit(0) // the test gave up
             }
             if self.exec {
-                libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+                system_call!(SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
                 let (argv, env) = (self.argv.pointers.as_ptr(), self.env.pointers.as_ptr());
                 let (fd, file, flags) = match &self.emulator {
                     Some(emulator) => (emulator.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH),
@@ -572,38 +568,38 @@ impl Prepared {
                 };
                 // Another child, between its clone3 and its close_range, may still hold the file open for writing.
                 for _ in 0..10_000 {
-                    libc::syscall(libc::SYS_execveat, fd, file, argv, env, flags);
-                    if *libc::__errno_location() != libc::ETXTBSY {
+                    system_call!(SYS_execveat, fd, file, argv, env, flags);
+                    if errno() != libc::ETXTBSY {
                         break;
                     }
-                    libc::sched_yield();
+                    system_call!(SYS_sched_yield);
                 }
                 fail(Step::Exec)
             }
-            libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
+            system_call!(SYS_close_range, 3, u32::MAX, 0);
             if let Some(path) = &self.read {
-                let file = libc::open(path.as_ptr(), libc::O_RDONLY);
+                let file = system_call!(SYS_openat, libc::AT_FDCWD, path.as_ptr(), libc::O_RDONLY);
                 let mut buffer = [0_u8; 4096];
                 loop {
-                    let count = if file < 0 { -1 } else { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
-                    match count {
-                        ..0 => libc::_exit(*libc::__errno_location()),
-                        0 => libc::_exit(0),
-                        _ => libc::write(1, buffer.as_ptr().cast(), count as usize),
+                    if file < 0 {
+                        exit(errno())
+                    }
+                    match system_call!(SYS_read, file, buffer.as_mut_ptr(), buffer.len()) {
+                        ..0 => exit(errno()),
+                        0 => exit(0),
+                        count => system_call!(SYS_write, 1, buffer.as_ptr(), count),
                     };
                 }
             }
             if self.orphan {
-                let parent = libc::getpid();
-                let fork = libc::syscall(libc::SYS_clone3, &raw const PLAIN_FORK, size_of_val(&PLAIN_FORK));
-                while fork == 0 && libc::getppid() == parent {
-                    libc::sched_yield();
+                let parent = system_call!(SYS_getpid);
+                let fork = system_call!(SYS_clone3, &raw const PLAIN_FORK, size_of_val(&PLAIN_FORK));
+                while fork == 0 && system_call!(SYS_getppid) == parent {
+                    system_call!(SYS_sched_yield);
                 }
-                libc::_exit(i32::from(fork < 0));
+                exit(i32::from(fork < 0))
             }
-            loop {
-                libc::pause();
-            }
+            wait_for_ever()
         }
     }
 }
@@ -613,24 +609,6 @@ static PLAIN_FORK: [u64; 8] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0];
 
 /// A child of this process that runs `child`, which does not return, in new namespaces if `flags` say so.
 fn clone<Never>(flags: c_int, pid: Option<i32>, child: impl FnOnce() -> Never) -> Child {
-    let mut pidfd: c_int = -1;
-    // SAFETY: all zero is a value of this struct.
-    let mut arguments: libc::clone_args = unsafe { mem::zeroed() };
-    arguments.flags = (flags | libc::CLONE_PIDFD) as u64;
-    arguments.pidfd = (&raw mut pidfd) as u64;
-    arguments.exit_signal = libc::SIGCHLD as u64;
-    if let Some(pid) = &pid {
-        arguments.set_tid = ptr::from_ref(pid) as u64;
-        arguments.set_tid_size = 1;
-    }
-    // SAFETY: as fork(2): a copy of the memory, no new stack. The child only makes system calls.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
-    if pid == 0 {
-        child();
-        // SAFETY: not reached; the copy of this process must not go on as the test program.
-        unsafe { libc::_exit(127) }
-    }
-    assert!(pid > 0, "clone3: {}", io::Error::last_os_error());
-    // SAFETY: the kernel wrote a new descriptor.
-    Child::new(pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) })
+    let (pid, pidfd) = clone3(flags, pid, child).unwrap_or_else(|error| panic!("clone3: {error}"));
+    Child::new(pid, pidfd)
 }

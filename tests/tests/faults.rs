@@ -2,7 +2,8 @@
 //! stays or what was asked for is there, whole, and one line says which. And the faults that need no tracer: full
 //! and read-only volumes, mount points in the way, closed and full outputs, signals that were blocked.
 
-use conformance::{Arch, End, Outcome, Program, Sandbox, Setup, Sink, on_every_architecture};
+use conformance::raw::set_action;
+use conformance::{Arch, End, Outcome, Program, Sandbox, Setup, Sink, on_every_architecture, this_test};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -226,7 +227,7 @@ impl Place {
         unsafe {
             strace.pre_exec(|| {
                 for signal in [libc::SIGINT, libc::SIGTERM] {
-                    libc::signal(signal, libc::SIG_DFL);
+                    set_action(signal, libc::SIG_DFL);
                 }
                 Ok(())
             })
@@ -334,17 +335,15 @@ fn in_parallel<T: Sync>(items: &[T], check: impl Fn(&T) -> Result<(), String> + 
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(2, |number| number.get());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(failure) = check(item) {
-                        failures.lock().expect("no thread has panicked").push(failure);
-                    }
-                }
-            });
+    let work = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(failure) = check(item) {
+                failures.lock().expect("no thread has panicked").push(failure);
+            }
         }
-    });
+    };
+    let what = || format!("{threads} threads that run {} cases", items.len());
+    this_test().waiting(what, || thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work)))));
     let failures = failures.into_inner().expect("no thread has panicked");
     let shown = failures.iter().take(12).cloned().collect::<Vec<_>>().join("\n\n");
     assert!(failures.is_empty(), "{} failures:\n\n{shown}", failures.len());

@@ -5,7 +5,8 @@
 //! own files are read-only too: neither a script that goes astray nor a test that follows its links can change them.
 
 use super::setup::{Setup, Step};
-use conformance::Arch;
+use conformance::raw::{block, clone3, exit, set_action, wait_for_ever};
+use conformance::{Arch, system_call};
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, Permissions};
@@ -126,21 +127,19 @@ impl Arena {
 
         // A namespace of process numbers, and a /proc that shows it, as a pod has it.
         let procs: Vec<CString> = roots.iter().map(|root| cstring([root.view.as_bytes(), b"/proc"].concat())).collect();
-        let (pid, init) = clone(libc::CLONE_NEWPID, None, || {
+        let (pid, init) = clone3(libc::CLONE_NEWPID, None, || {
             // SAFETY: only system calls, on memory that was prepared before; it dies with this thread.
             unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                system_call!(SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 for path in &procs {
-                    let flags = libc::MS_RDONLY | libc::MS_NOSUID;
-                    if libc::mount(c"proc".as_ptr(), path.as_ptr(), c"proc".as_ptr(), flags, ptr::null()) < 0 {
-                        libc::_exit(1);
+                    let (kind, flags) = (c"proc".as_ptr(), libc::MS_RDONLY | libc::MS_NOSUID);
+                    if system_call!(SYS_mount, kind, path.as_ptr(), kind, flags, 0) < 0 {
+                        exit(1)
                     }
                 }
-                libc::signal(libc::SIGCHLD, libc::SIG_IGN);
-                libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0);
-                loop {
-                    libc::pause();
-                }
+                set_action(libc::SIGCHLD, libc::SIG_IGN);
+                system_call!(SYS_close_range, 0, u32::MAX, 0);
+                wait_for_ever()
             }
         })
         .expect("clone3");
@@ -185,38 +184,35 @@ impl Arena {
         let child = || {
             // SAFETY: only system calls, on memory that was prepared before.
             unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                libc::setpgid(0, 0);
-                libc::dup2(stdin, 0);
-                libc::dup2(stdout, 1);
-                libc::dup2(stderr, 2);
-                libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0);
-                libc::umask(0o022);
-                for signal in 1..=64 {
-                    libc::signal(signal, libc::SIG_DFL); // fails for a few
+                system_call!(SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                system_call!(SYS_setpgid, 0, 0);
+                for (fd, number) in [(stdin, 0), (stdout, 1), (stderr, 2)] {
+                    system_call!(SYS_dup3, fd, number, 0);
                 }
-                let mut none = mem::zeroed();
-                libc::sigemptyset(&mut none);
-                libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut());
-                if libc::chroot(root.view.as_ptr()) < 0 || libc::chdir(c"/mnt".as_ptr()) < 0 {
+                system_call!(SYS_close_range, 3, u32::MAX, 0);
+                system_call!(SYS_umask, 0o022);
+                for signal in 1..=64 {
+                    set_action(signal, libc::SIG_DFL); // fails for a few
+                }
+                block(&[]);
+                if system_call!(SYS_chroot, root.view.as_ptr()) < 0 || system_call!(SYS_chdir, c"/mnt".as_ptr()) < 0 {
                     broken();
                 }
                 if uid != 0 {
-                    libc::syscall(libc::SYS_setgroups, 0, 0);
-                    if libc::syscall(libc::SYS_setresgid, uid, uid, uid) < 0
-                        || libc::syscall(libc::SYS_setresuid, uid, uid, uid) < 0
+                    system_call!(SYS_setgroups, 0, 0);
+                    if system_call!(SYS_setresgid, uid, uid, uid) < 0 || system_call!(SYS_setresuid, uid, uid, uid) < 0
                     {
                         broken();
                     }
-                    libc::prctl(libc::PR_SET_DUMPABLE, 1);
+                    system_call!(SYS_prctl, libc::PR_SET_DUMPABLE, 1);
                 }
-                libc::execve(file.as_ptr(), argv.as_ptr(), env.as_ptr());
+                system_call!(SYS_execve, file.as_ptr(), argv.as_ptr(), env.as_ptr());
                 broken();
             }
         };
         let deadline = Instant::now() + PATIENCE;
         let (pid, pidfd) = loop {
-            match clone(0, Some(PID), child) {
+            match clone3(0, Some(PID), child) {
                 Ok(child) => break child,
                 // The one before has not been reaped in full yet.
                 Err(error) if error.raw_os_error() == Some(libc::EEXIST) && Instant::now() < deadline => {
@@ -468,39 +464,11 @@ fn content(file: &File) -> Vec<u8> {
     bytes
 }
 
-/// A child that runs `child`, which does not return; of number `pid` in its namespace, if given.
-fn clone<Never>(flags: i32, pid: Option<i32>, child: impl FnOnce() -> Never) -> io::Result<(i32, OwnedFd)> {
-    let mut pidfd: i32 = -1;
-    // SAFETY: all zero is a value of this struct.
-    let mut arguments: libc::clone_args = unsafe { mem::zeroed() };
-    arguments.flags = (flags | libc::CLONE_PIDFD) as u64;
-    arguments.pidfd = (&raw mut pidfd) as u64;
-    arguments.exit_signal = libc::SIGCHLD as u64;
-    if let Some(pid) = &pid {
-        arguments.set_tid = ptr::from_ref(pid) as u64;
-        arguments.set_tid_size = 1;
-    }
-    // SAFETY: as fork(2): a copy of the memory, no new stack. The child only makes system calls.
-    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) };
-    if result == 0 {
-        child();
-        // SAFETY: not reached; the copy of this process must not go on as the test program.
-        unsafe { libc::_exit(127) }
-    }
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel wrote a new descriptor.
-    Ok((result as i32, unsafe { OwnedFd::from_raw_fd(pidfd) }))
-}
-
 /// Ends a child that could not be made as it should be, in a way that no script ends.
 fn broken() -> ! {
     // SAFETY: only system calls.
-    unsafe {
-        libc::kill(libc::getpid(), libc::SIGUSR1);
-        libc::_exit(127)
-    }
+    unsafe { system_call!(SYS_kill, system_call!(SYS_getpid), libc::SIGUSR1) };
+    exit(127)
 }
 
 /// Whether the process ends within this time.

@@ -11,7 +11,7 @@ mod random;
 mod setup;
 
 use arena::{Arena, End, Seen, Shell};
-use conformance::vectors;
+use conformance::{this_test, vectors};
 use generate::{Coverage, EXEC_MARK, MISSING, PRODUCTIONS, Script};
 use random::Random;
 use setup::{Setup, Step};
@@ -204,28 +204,28 @@ fn in_parallel(count: usize, work: impl Fn(&mut Arena, usize) -> Option<String> 
     let hits = Mutex::new(BTreeMap::new());
     let stop = AtomicBool::new(false);
     let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut arena = Arena::new();
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count || stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    if let Some(failure) = work(&mut arena, index) {
-                        let mut failures = failures.lock().expect("no thread has panicked");
-                        failures.push(failure);
-                        stop.store(failures.len() >= 10, Ordering::Relaxed);
-                    }
-                }
-                let mut hits = hits.lock().expect("no thread has panicked");
-                for (name, count) in arena.hits() {
-                    *hits.entry(name).or_insert(0) += count;
-                }
-            });
+    let work = || {
+        let mut arena = Arena::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count || stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if let Some(failure) = work(&mut arena, index) {
+                let mut failures = failures.lock().expect("no thread has panicked");
+                failures.push(failure);
+                stop.store(failures.len() >= 10, Ordering::Relaxed);
+            }
         }
-    });
+        let mut hits = hits.lock().expect("no thread has panicked");
+        for (name, count) in arena.hits() {
+            *hits.entry(name).or_insert(0) += count;
+        }
+    };
+    this_test().waiting(
+        || format!("{threads} threads that run {count} scripts"),
+        || std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work)))),
+    );
     let failures = failures.into_inner().expect("no thread has panicked");
     assert!(failures.is_empty(), "{} failures:\n\n{}", failures.len(), failures.join("\n\n"));
     hits.into_inner().expect("no thread has panicked")
