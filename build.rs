@@ -9,6 +9,7 @@ fn machine(arch: &str, endian: &str) -> Option<(u16, u32, u32)> {
         ("aarch64", "little") => (183, 0, 64 << 10),
         ("powerpc64", "little") => (21, 2, 64 << 10), // e_flags 2: the ELFv2 ABI
         ("s390x", "big") => (22, 0, 4 << 10),
+        ("riscv64", "little") => (243, 5, 4 << 10), // e_flags 5: compressed instructions, double-float ABI
         _ => return None,
     })
 }

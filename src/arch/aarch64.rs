@@ -74,16 +74,6 @@ pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
     result
 }
 
-/// mmap(2), its arguments in registers.
-///
-/// # Safety
-/// The caller owes what mmap(2) demands of its arguments.
-#[inline(always)]
-pub unsafe fn mmap(args: [usize; 6]) -> isize {
-    // SAFETY: passed on to the caller.
-    unsafe { syscall6(nr::MMAP, args) }
-}
-
 /// exit_group(2): ends the process with `status` and does not return.
 #[inline(always)]
 pub fn exit_group(status: u8) -> ! {
@@ -102,8 +92,10 @@ pub fn exit_group(status: u8) -> ! {
 /// System call numbers.
 pub mod nr {
     pub use sc::nr::{
-        CAPSET, CLOSE, EXIT_GROUP, FCHMODAT, GETDENTS64, GETPID, MKDIRAT, MMAP, OPENAT, PPOLL, RENAMEAT2, RT_SIGACTION,
-        RT_SIGPROCMASK, STATX, SYMLINKAT, UNLINKAT, WRITE, WRITEV,
+        CAPSET, CHDIR, CLOCK_GETTIME, CLOCK_NANOSLEEP, CLOSE, COPY_FILE_RANGE, EXIT_GROUP, FACCESSAT, FCHDIR, FCHMOD,
+        FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MKDIRAT, MMAP, MUNMAP, OPENAT, PPOLL, PRCTL,
+        READ, READLINKAT, RENAMEAT2, RT_SIGACTION, RT_SIGPROCMASK, SENDFILE, STATX, SYMLINKAT, UMASK, UNLINKAT,
+        UNSHARE, UTIMENSAT, WRITE, WRITEV,
     };
 }
 
@@ -112,6 +104,9 @@ pub const MAP_NORESERVE: usize = 0x4000;
 
 /// openat(2): fail unless it is a directory. `arch/arm64/include/uapi/asm/fcntl.h`.
 pub const O_DIRECTORY: usize = 0o40000;
+
+/// openat(2): fail if it is a symbolic link. `arch/arm64/include/uapi/asm/fcntl.h`.
+pub const O_NOFOLLOW: usize = 0o100000;
 
 /// rt_sigaction(2): the address to return to is given. Not needed: the vDSO has the code to return with.
 pub const SA_RESTORER: usize = 0;

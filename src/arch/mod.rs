@@ -8,10 +8,10 @@
 //! | `start!` | a macro that defines `_start`; a macro, so that the library links into hosted programs too |
 //! | `syscall3` | system call of up to three arguments |
 //! | `syscall6` | system call of up to six arguments |
-//! | `mmap` | the one call whose arguments some machine passes in memory |
+//! | `mmap` | only where its arguments are not passed as those of other calls |
 //! | `exit_group` | end the process; does not return |
 //! | `nr` | system call numbers |
-//! | `MAP_NORESERVE`, `O_DIRECTORY`, `SA_RESTORER` | the constants that differ |
+//! | `MAP_NORESERVE`, `O_DIRECTORY`, `O_NOFOLLOW`, `SA_RESTORER` | the constants that differ |
 //!
 //! All results follow one convention: 0 or more is success, -4095 to -1 is the negated error number.
 //! An argument that is not used is passed as zero, never left to chance.
@@ -33,10 +33,24 @@ cfg_if::cfg_if! {
     } else if #[cfg(target_arch = "s390x")] {
         mod s390x;
         pub use s390x::*;
+    } else if #[cfg(all(target_arch = "riscv64", target_pointer_width = "64"))] {
+        mod riscv64;
+        pub use riscv64::*;
     } else {
         compile_error!(
             "link-model-and-wait is written for x86_64 (not x32), aarch64 (64-bit, little-endian), \
-             powerpc64 little-endian and s390x: see docs/porting.md for another machine"
+             powerpc64 little-endian, s390x and riscv64: see docs/porting.md for another machine"
         );
     }
+}
+
+/// mmap(2), its arguments in registers as those of any call; s390x has its own.
+///
+/// # Safety
+/// The caller owes what mmap(2) demands of its arguments.
+#[cfg(not(target_arch = "s390x"))]
+#[inline(always)]
+pub unsafe fn mmap(args: [usize; 6]) -> isize {
+    // SAFETY: passed on to the caller.
+    unsafe { syscall6(nr::MMAP, args) }
 }

@@ -90,16 +90,6 @@ pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
     result
 }
 
-/// mmap(2), its arguments in registers.
-///
-/// # Safety
-/// The caller owes what mmap(2) demands of its arguments.
-#[inline(always)]
-pub unsafe fn mmap(args: [usize; 6]) -> isize {
-    // SAFETY: passed on to the caller.
-    unsafe { syscall6(nr::MMAP, args) }
-}
-
 /// exit_group(2): ends the process with `status` and does not return.
 #[inline(always)]
 pub fn exit_group(status: u8) -> ! {
@@ -119,21 +109,40 @@ pub fn exit_group(status: u8) -> ! {
 #[allow(missing_docs)]
 pub mod nr {
     pub const CAPSET: usize = 184;
+    pub const CHDIR: usize = 12;
+    pub const CLOCK_GETTIME: usize = 246;
+    pub const CLOCK_NANOSLEEP: usize = 248;
     pub const CLOSE: usize = 6;
+    pub const COPY_FILE_RANGE: usize = 379;
     pub const EXIT_GROUP: usize = 234;
+    pub const FACCESSAT: usize = 298;
+    pub const FCHDIR: usize = 133;
+    pub const FCHMOD: usize = 94;
     pub const FCHMODAT: usize = 297;
+    pub const FCHOWNAT: usize = 289;
+    pub const FCNTL: usize = 55;
+    pub const FTRUNCATE: usize = 93;
     pub const GETDENTS64: usize = 202;
     pub const GETPID: usize = 20;
+    pub const LSEEK: usize = 19;
     pub const MKDIRAT: usize = 287;
     pub const MMAP: usize = 90;
+    pub const MUNMAP: usize = 91;
     pub const OPENAT: usize = 286;
     pub const PPOLL: usize = 281;
+    pub const PRCTL: usize = 171;
+    pub const READ: usize = 3;
+    pub const READLINKAT: usize = 296;
     pub const RENAMEAT2: usize = 357;
     pub const RT_SIGACTION: usize = 173;
     pub const RT_SIGPROCMASK: usize = 174;
+    pub const SENDFILE: usize = 186;
     pub const STATX: usize = 383;
     pub const SYMLINKAT: usize = 295;
+    pub const UMASK: usize = 60;
     pub const UNLINKAT: usize = 292;
+    pub const UNSHARE: usize = 282;
+    pub const UTIMENSAT: usize = 304;
     pub const WRITE: usize = 4;
     pub const WRITEV: usize = 146;
 }
@@ -143,6 +152,9 @@ pub const MAP_NORESERVE: usize = 0x40;
 
 /// openat(2): fail unless it is a directory. `arch/powerpc/include/uapi/asm/fcntl.h`.
 pub const O_DIRECTORY: usize = 0o40000;
+
+/// openat(2): fail if it is a symbolic link. `arch/powerpc/include/uapi/asm/fcntl.h`.
+pub const O_NOFOLLOW: usize = 0o100000;
 
 /// rt_sigaction(2): the address to return to is given. Ignored here: the vDSO has the code to return with.
 pub const SA_RESTORER: usize = 0;

@@ -104,21 +104,40 @@ pub fn exit_group(status: u8) -> ! {
 #[allow(missing_docs)]
 pub mod nr {
     pub const CAPSET: usize = 185;
+    pub const CHDIR: usize = 12;
+    pub const CLOCK_GETTIME: usize = 260;
+    pub const CLOCK_NANOSLEEP: usize = 262;
     pub const CLOSE: usize = 6;
+    pub const COPY_FILE_RANGE: usize = 375;
     pub const EXIT_GROUP: usize = 248;
+    pub const FACCESSAT: usize = 300;
+    pub const FCHDIR: usize = 133;
+    pub const FCHMOD: usize = 94;
     pub const FCHMODAT: usize = 299;
+    pub const FCHOWNAT: usize = 291;
+    pub const FCNTL: usize = 55;
+    pub const FTRUNCATE: usize = 93;
     pub const GETDENTS64: usize = 220;
     pub const GETPID: usize = 20;
+    pub const LSEEK: usize = 19;
     pub const MKDIRAT: usize = 289;
     pub const MMAP: usize = 90;
+    pub const MUNMAP: usize = 91;
     pub const OPENAT: usize = 288;
     pub const PPOLL: usize = 302;
+    pub const PRCTL: usize = 172;
+    pub const READ: usize = 3;
+    pub const READLINKAT: usize = 298;
     pub const RENAMEAT2: usize = 347;
     pub const RT_SIGACTION: usize = 174;
     pub const RT_SIGPROCMASK: usize = 175;
+    pub const SENDFILE: usize = 187;
     pub const STATX: usize = 379;
     pub const SYMLINKAT: usize = 297;
+    pub const UMASK: usize = 60;
     pub const UNLINKAT: usize = 294;
+    pub const UNSHARE: usize = 303;
+    pub const UTIMENSAT: usize = 315;
     pub const WRITE: usize = 4;
     pub const WRITEV: usize = 146;
 }
@@ -128,6 +147,9 @@ pub const MAP_NORESERVE: usize = 0x4000;
 
 /// openat(2): fail unless it is a directory. `arch/s390/include/uapi/asm/fcntl.h` (the generic value).
 pub const O_DIRECTORY: usize = 0o200000;
+
+/// openat(2): fail if it is a symbolic link. `arch/s390/include/uapi/asm/fcntl.h` (the generic value).
+pub const O_NOFOLLOW: usize = 0o400000;
 
 /// rt_sigaction(2): the address to return to is given. Not needed: the vDSO has the code to return with.
 pub const SA_RESTORER: usize = 0;

@@ -1,0 +1,112 @@
+//! riscv64, little-endian
+//!
+//! - instruction: `ecall`
+//! - number: `a7`
+//! - arguments: `a0` to `a5`
+//! - result: `a0`; an error is -4095 to -1
+//! - clobbered: nothing else (the kernel discards vector registers; code for `riscv64gc` has none)
+//! - stack: `sp` 16-byte aligned at entry and in every function, with argc at `sp`
+//!
+//! Sources: [psABI](https://github.com/riscv-non-isa/riscv-elf-psabi-doc) "Integer Calling Convention";
+//! Linux `arch/riscv/kernel/entry.S`, `Documentation/arch/riscv/vector.rst`, `include/uapi/asm-generic/unistd.h`,
+//! `arch/riscv/kernel/signal.c`.
+
+use core::arch::asm;
+
+/// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
+#[macro_export]
+macro_rules! start {
+    ($entry:path, $scratch:path) => {
+        /// The first instruction of the process. The kernel sets `sp`; nothing may call it.
+        #[unsafe(naked)]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn _start() -> ! {
+            core::arch::naked_asm!(
+                "mv a0, sp",                // the one argument: what the kernel left on the stack
+                "addi sp, sp, -{scratch}",  // the scratch memory lies between that and the first frame
+                "tail {entry}",             // a jump: nothing returns, and the kernel has set ra to zero
+                entry = sym $entry,
+                scratch = const $scratch,
+            )
+        }
+    };
+}
+
+/// Makes system call `number` with up to three arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
+    let result;
+    // SAFETY: the registers are those of the ABI block above and every clobber is listed;
+    // what the kernel does to memory is the caller's to answer for.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a => result,
+            in("a1") b, in("a2") c,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// Makes system call `number` with up to six arguments.
+///
+/// # Safety
+/// The caller owes what the call's man page demands of its arguments.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = args;
+    let result;
+    // SAFETY: as in `syscall3`.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") number,
+            inlateout("a0") a => result,
+            in("a1") b, in("a2") c, in("a3") d, in("a4") e, in("a5") f,
+            options(nostack, preserves_flags),
+        );
+    }
+    result
+}
+
+/// exit_group(2): ends the process with `status` and does not return.
+#[inline(always)]
+pub fn exit_group(status: u8) -> ! {
+    // SAFETY: the call takes no pointer and does not return; `unimp` would trap if it did.
+    unsafe {
+        asm!(
+            "ecall",
+            "unimp",
+            in("a7") nr::EXIT_GROUP,
+            in("a0") usize::from(status),
+            options(noreturn, nostack),
+        );
+    }
+}
+
+/// System call numbers.
+pub mod nr {
+    pub use sc::nr::{
+        CAPSET, CHDIR, CLOCK_GETTIME, CLOCK_NANOSLEEP, CLOSE, COPY_FILE_RANGE, EXIT_GROUP, FACCESSAT, FCHDIR, FCHMOD,
+        FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MKDIRAT, MMAP, MUNMAP, OPENAT, PPOLL, PRCTL,
+        READ, READLINKAT, RENAMEAT2, RT_SIGACTION, RT_SIGPROCMASK, SENDFILE, STATX, SYMLINKAT, UMASK, UNLINKAT,
+        UNSHARE, UTIMENSAT, WRITE, WRITEV,
+    };
+}
+
+/// mmap(2): do not set swap space aside. `include/uapi/asm-generic/mman-common.h`.
+pub const MAP_NORESERVE: usize = 0x4000;
+
+/// openat(2): fail unless it is a directory. `include/uapi/asm-generic/fcntl.h`.
+pub const O_DIRECTORY: usize = 0o200000;
+
+/// openat(2): fail if it is a symbolic link. `include/uapi/asm-generic/fcntl.h`.
+pub const O_NOFOLLOW: usize = 0o400000;
+
+/// rt_sigaction(2): the address to return to is given. Not needed: the vDSO has the code to return with.
+pub const SA_RESTORER: usize = 0;
