@@ -5,10 +5,10 @@
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-binaries: ## build dist/linux/{amd64,arm64,ppc64le,s390x}/link-model-and-wait
+binaries: ## build dist/linux/ARCH/link-model-and-wait for each of arches.txt
 	@tools/binaries.sh
 
-image: binaries ## build localhost/modelcar-base for four platforms, write dist/*.oci.tar, run it as KServe does
+image: binaries ## build localhost/modelcar-base for all platforms, write dist/*.oci.tar, run it as KServe does
 	@tools/image.sh
 
 test: binaries ## run all tests on those files
@@ -43,7 +43,7 @@ pictures: e2e ## draw docs/imgs/*.svg from what that run printed
 push: ## push the images; IMAGE=registry/name:tag
 	@IMAGE="$(IMAGE)" tools/push.sh
 
-wheel: image ## build dist/modelcar_base_image-*.whl, the four-platform image for users of olot
+wheel: image ## build dist/modelcar_base_image-*.whl, the image of all platforms for users of olot
 	@python/build.sh
 
 lint: ## check format, style, workflows, documents and licences with the usual tools

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the program for all four architectures into dist/linux/ARCH/, without any container tool.
+# Builds the program for all architectures into dist/linux/ARCH/, without any container tool.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs both images as KServe runs a ModelCar, on all four platforms, builds a ModelCar on each as users do, and compares
+# Runs both images as KServe runs a ModelCar, on all platforms, builds a ModelCar on each as users do, and compares
 # what is in them with dist/linux/, unless BUILDER_RUST, the version of Rust that built the images, is not this machine's.
 # Foreign platforms are emulated. Prints a table; fails if anything in it is not as it must be.
 set -euo pipefail

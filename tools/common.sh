@@ -1,17 +1,21 @@
 # shellcheck shell=bash
-# Sourced by the other scripts here: the four platforms, how to speak to the user, how to become root.
+# Sourced by the other scripts here: the platforms, how to speak to the user, how to become root.
 
 # Every script works from the root of the checkout.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
-# Image architecture -> the name in a Rust target. QEMU and the kernel's handlers use a third spelling for one of them.
-declare -A CPU=([amd64]=x86_64 [arm64]=aarch64 [ppc64le]=powerpc64le [s390x]=s390x)
-declare -A QEMU=([amd64]=x86_64 [arm64]=aarch64 [ppc64le]=ppc64le [s390x]=s390x)
-ARCHES=(amd64 arm64 ppc64le s390x)
+# The list of architectures, by the name that an image has for them.
+ARCHES=()
+declare -A TARGET=() QEMU=() CPU=() DEBIAN=()
+while read -r image kernel debian target _ _ _ _ cpu _; do
+  ARCHES+=("$image")
+  TARGET[$image]=$target QEMU[$image]=$kernel CPU[$image]=$cpu DEBIAN[$image]=$debian
+done < <(grep -vE '^(#|image )' arches.txt)
+unset image kernel debian target cpu
 # shellcheck disable=SC2034 # used by those that source this
 PROGRAM=link-model-and-wait
 
-triple() { echo "${CPU[$1]}-unknown-linux-gnu"; }
+triple() { echo "${TARGET[$1]}"; }
 
 # This machine's architecture, as an image names it.
 host_arch() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the manifest lists localhost/modelcar-base:latest and :nonroot for the four platforms, writes them to
+# Builds the manifest lists localhost/modelcar-base:latest and :nonroot for all platforms, writes them to
 # dist/*.oci.tar, and runs them as KServe does. Two builds of the same source give the same digests: files and images
 # bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no cached
 # layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order. The

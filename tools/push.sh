@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pushes the archives that `make image` wrote: the four platforms as IMAGE, and those with USER 1001 as IMAGE-nonroot.
+# Pushes the archives that `make image` wrote: all platforms as IMAGE, and those with USER 1001 as IMAGE-nonroot.
 # From the archives, not from podman's storage: what is there may have been loaded, tagged or built anew since.
 # PUSH_FLAGS are for skopeo copy, such as --dest-tls-verify=false for a registry on this machine.
 set -euo pipefail

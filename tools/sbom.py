@@ -12,7 +12,8 @@ import subprocess
 import tarfile
 import tomllib
 
-ARCHES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64le": "powerpc64le", "s390x": "s390x"}
+from arches import ARCHES
+
 PROGRAM = "link-model-and-wait"
 OUT = "dist/modelcar-base.spdx.json"
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))

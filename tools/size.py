@@ -6,7 +6,7 @@
 
 `make size` and `make size-record` build the files first. The record:
 
-    size.toml          bytes per architecture of the file, its code, its compressed layer, and the budget
+    size.toml          bytes per architecture of the file, its code and its compressed layer; the budget is in arches.txt
     docs/size.tsv      bytes per function and string, so that a difference has a name
     docs/size.md       the same figures per release, and the plot docs/size.svg
 """
@@ -23,9 +23,10 @@ if sys.version_info < (3, 11):
     sys.exit("size.py: needs Python 3.11 or later")
 import tomllib
 
+from arches import ARCHES
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 PROGRAM = "link-model-and-wait"
-ARCHES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64le": "powerpc64le", "s390x": "s390x"}
 FIGURES = {"file": "the file", "text": "its machine code", "layer": "its compressed image layer"}
 RECORD = "size.toml"
 PARTS = "docs/size.tsv"
@@ -57,7 +58,7 @@ def write(path, text):
 
 def link_map(arch, size):
     """The linker's map of the shipped file: the newest of those whose image is as long as the file."""
-    directory = f"target/{ARCHES[arch]}-unknown-linux-gnu/release/build"
+    directory = f"target/{ARCHES[arch]['target']}/release/build"
     maps = []
     for name in os.listdir(directory) if os.path.isdir(directory) else []:
         path = f"{directory}/{name}/out/link.map"
@@ -171,9 +172,9 @@ def measure():
 def recorded_parts():
     rows = read(PARTS).splitlines() if os.path.exists(PARTS) else []
     names = [row.split("\t") for row in rows if row and not row.startswith("#")]
-    return {
-        arch: {row[4]: int(row[column]) for row in names[1:] if row[column] != "-"}
-        for column, arch in enumerate(ARCHES)
+    return {arch: {} for arch in ARCHES} | {
+        arch: {row[-1]: int(row[column]) for row in names[1:] if row[column] != "-"}
+        for column, arch in enumerate(names[0][:-1] if names else [])
     }
 
 
@@ -190,7 +191,7 @@ def format_record(record):
     text = read(RECORD).partition("\n[")[0].rstrip("\n") + "\n" if os.path.exists(RECORD) else "# Bytes.\n"
     for arch in ARCHES:
         text += f"\n[{arch}]\n"
-        for key in [*FIGURES, "budget"]:
+        for key in FIGURES:
             if record[arch].get(key) is not None:
                 text += f"{key} = {record[arch][key]}\n"
     return text
@@ -221,7 +222,7 @@ def report(now, record):
     text = "| | bytes of | now | recorded | difference | budget |\n|---|---|--:|--:|--:|--:|\n"
     wrong, notes = [], []
     for arch in ARCHES:
-        budget = record.get(arch, {}).get("budget")
+        budget = int(ARCHES[arch]["budget"])
         for key, meaning in FIGURES.items():
             is_now, was = now[arch][key], record.get(arch, {}).get(key)
             difference = "" if is_now is None or was is None else f"{is_now - was:+}"
@@ -232,7 +233,7 @@ def report(now, record):
             elif is_now != was:
                 verb = "is not recorded" if was is None else "grew" if is_now > was else "shrank"
                 wrong.append(f"{arch}: {meaning} {verb}: {was} -> {is_now} bytes")
-        if budget and now[arch]["file"] > budget:
+        if now[arch]["file"] > budget:
             wrong.append(f"{arch}: {now[arch]['file'] - budget} bytes over the budget of {budget}")
     return text, wrong, notes
 
@@ -241,7 +242,7 @@ def peers(record):
     """What else a ModelCar can be based on. Measured figures are those of `make bench`, the others are quoted."""
     rows = "| base | compressed layer, bytes | the program in it, bytes | platforms | from |\n|---|--:|--:|---|---|\n"
     rows += (f"| this one, amd64 | {number(record['amd64'].get('layer'))} | {number(record['amd64'].get('file'))} | "
-             "amd64, arm64, ppc64le, s390x | measured |\n")
+             f"{', '.join(ARCHES)} | measured |\n")
     if os.path.exists(BENCHMARKS):
         data = json.loads(read(BENCHMARKS))
         files = {row["name"]: row["file"] for row in data["programs"]}
@@ -276,11 +277,12 @@ def number(value):
 def values(record, history):
     result = {}
     for arch in ARCHES:
-        for key in [*FIGURES, "budget"]:
+        for key in FIGURES:
             result[f"{arch}.{key}"] = number(record[arch].get(key))
+        result[f"{arch}.budget"] = number(int(ARCHES[arch]["budget"]))
     rows = "| platform | file | code in it | compressed layer | budget for the file |\n|---|--:|--:|--:|--:|\n"
     for arch in ARCHES:
-        cells = " | ".join(number(record[arch].get(key)) for key in [*FIGURES, "budget"])
+        cells = " | ".join([*(number(record[arch].get(key)) for key in FIGURES), result[f"{arch}.budget"]])
         rows += f"| linux/{arch} | {cells} |\n"
     result["table"] = f"\n\n{rows}\n"
     for key in FIGURES:
@@ -289,7 +291,7 @@ def values(record, history):
     result["peers"] = peers(record)
     rows = "| version | " + " | ".join(ARCHES) + " |\n|---|" + "--:|" * len(ARCHES) + "\n"
     for version, figures in history:
-        rows += f"| {version} | " + " | ".join(f"{figure:,}" for figure in figures) + " |\n"
+        rows += f"| {version} | " + " | ".join("-" if figure is None else f"{figure:,}" for figure in figures) + " |\n"
     result["history"] = f"\n\n{rows}\n"
     return result
 
@@ -303,8 +305,11 @@ def read_history():
     if not os.path.exists(HISTORY):
         return []
     block = re.search(r"<!-- size:history -->(.*?)<!-- /size -->", read(HISTORY), re.S)
-    rows = re.findall(r"^\| (\S+) \|((?: [\d,]+ \|){4})$", block[1] if block else "", re.M)
-    return [(version, [int(cell.replace(",", "")) for cell in cells.split("|")[:4]]) for version, cells in rows]
+    head, _, *rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in (block[1] if block else "").split("\n") if row] or [[], []]
+    # By the name of the column: an architecture that came later has no figure in the rows above.
+    rows = [dict(zip(head, row)) for row in rows]
+    figures = [[row.get(arch, "-").replace(",", "") for arch in ARCHES] for row in rows]
+    return [(row["version"], [None if cell == "-" else int(cell) for cell in cells]) for row, cells in zip(rows, figures)]
 
 
 def with_version(history, record):
@@ -317,11 +322,11 @@ def with_version(history, record):
 
 def plot(history):
     """Grouped bars, one group per version, one bar per architecture."""
-    colours = ["#3b6fb6", "#e08a2e", "#3f9a5b", "#a05195"]
-    top = max(max(figures) for _, figures in history)
+    colours = [f"hsl({215 + 360 * index // len(ARCHES)} 55% 50%)" for index in range(len(ARCHES))]
+    top = max(figure for _, figures in history for figure in figures if figure is not None)
     width, height, left, bottom = 640, 300, 64, 40
     group = (width - left - 16) / len(history)
-    bar = min(28, group * 0.8 / 4)
+    bar = min(28, group * 0.8 / len(ARCHES))
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" font-size="12">',
            '<g font-family="sans-serif">',
            "<title>Bytes of the program per version and architecture</title>",
@@ -335,14 +340,16 @@ def plot(history):
     for index, (version, figures) in enumerate(history):
         middle = left + group * (index + 0.5)
         for column, value in enumerate(figures):
-            x, y = middle + (column - 2) * bar, height - bottom - value * scale
+            if value is None:
+                continue
+            x, y = middle + (column - len(ARCHES) / 2) * bar, height - bottom - value * scale
             out.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar - 2:.1f}" height="{value * scale:.1f}" '
                        f'fill="{colours[column]}"><title>{version}: {value} bytes</title></rect>')
         out.append(f'<text x="{middle:.1f}" y="{height - bottom + 18}" text-anchor="middle" fill="#222222">{version}</text>')
     for column, arch in enumerate(ARCHES):
-        x = left + column * 120
-        out.append(f'<rect x="{x}" y="14" width="12" height="12" fill="{colours[column]}"/>')
-        out.append(f'<text x="{x + 18}" y="24" fill="#222222">{arch}, bytes</text>')
+        x = left + column * (width - left) / len(ARCHES)
+        out.append(f'<rect x="{x:.0f}" y="14" width="12" height="12" fill="{colours[column]}"/>')
+        out.append(f'<text x="{x + 18:.0f}" y="24" fill="#222222">{arch}, bytes</text>')
     return "\n".join(out) + "\n</g>\n</svg>\n"
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the Rust toolchain in use has `core` for all four targets, which is all that a build needs beside
+# Makes sure that the Rust toolchain in use has `core` for all targets, which is all that a build needs beside
 # the toolchain itself. Two ways lead there:
 #   rustup  `rustup target add`, the ordinary one.
 #   debian  where rustup cannot download: Debian's source package of exactly this compiler's library, compiled here

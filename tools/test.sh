@@ -6,5 +6,6 @@ set -euo pipefail
 
 # QEMU runs the foreign files; the shells and the tracer are what the program is compared with and watched by.
 tools/packages.sh qemu-user-static busybox-static dash bash strace
+tools/smoke.sh
 cd tests
 exec ../tools/unchanged.sh cargo test --release "$@"

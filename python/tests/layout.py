@@ -3,17 +3,16 @@
 import hashlib
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from arches import ARCHES  # noqa: E402
+
 # The architecture of an image -> what its programs' ELF headers say: e_machine, class in bits, byte order.
-MACHINES = {
-    "amd64": (62, 64, "little"),
-    "arm64": (183, 64, "little"),
-    "ppc64le": (21, 64, "little"),
-    "s390x": (22, 64, "big"),
-}
-NAMES = {(62, "little"): "x86-64", (183, "little"): "AArch64", (21, "little"): "ppc64le", (21, "big"): "ppc64", (22, "big"): "s390x"}
+MACHINES = {arch: (int(row["e_machine"]), 64, row["order"]) for arch, row in ARCHES.items()}
+NAMES = {header: ARCHES[arch]["kernel"] for arch, header in MACHINES.items()}
 ATTESTATION = "unknown"  # the platform of what is no image, as builders put it into an index
 
 
@@ -105,7 +104,7 @@ def wrong_machines(layout, tag="latest"):
         for name, header in programs.items():
             if header != MACHINES[arch]:
                 machine, bits, order = header
-                faults.append(f"{platform}: {name} is for {NAMES.get((machine, order), f'machine {machine}')}, {bits} bits")
+                faults.append(f"{platform}: {name} is for {NAMES.get(header, f'machine {machine} ({order})')}, {bits} bits")
     return faults
 
 

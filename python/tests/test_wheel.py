@@ -166,7 +166,7 @@ def test_each_program_is_for_its_platform(ours):
 def test_that_test_finds_the_fault_in_the_peer(theirs, note):
     """Its arm64 layer holds a program for another machine: what the test above is there for."""
     assert broken_blobs(theirs) == []
-    assert wrong_machines(theirs) == ["linux/arm64: /bin/link-model-and-wait is for x86-64, 64 bits"]
+    assert wrong_machines(theirs) == ["linux/arm64: /bin/link-model-and-wait is for x86_64, 64 bits"]
     note(f"found: {wrong_machines(theirs)[0]}")
 
 

@@ -6,6 +6,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -14,8 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ARCHES = ["amd64", "arm64", "ppc64le", "s390x"]
-HOST = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+sys.path.insert(0, str(ROOT / "tools"))
+import arches  # noqa: E402
+
+ARCHES = list(arches.ARCHES)
+(HOST,) = [image for image, row in arches.ARCHES.items() if row["kernel"] == platform.machine()]
 
 # The pod's arguments as the kubelet hands them over, `$$` already being one `$`: KServe's init container and sidecar.
 INIT = (

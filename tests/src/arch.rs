@@ -1,47 +1,90 @@
-//! The four architectures and where their files are.
+//! The architectures and where their files are.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// An architecture that a file ships for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Arch {
-    X86_64,
-    Aarch64,
-    Ppc64le,
-    S390x,
+/// Makes of the rows of `arches.txt` all that has a name for each of them, so that none can be forgotten. `$d` is a `$`.
+macro_rules! arches {
+    ($d:tt $($variant:ident $test:ident $row:literal)*) => {
+        /// An architecture that a file ships for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Arch {
+            $($variant),*
+        }
+
+        impl Arch {
+            /// All of them.
+            pub const ALL: [Arch; [$($row),*].len()] = [$(Arch::$variant),*];
+
+            fn row(self) -> &'static str {
+                match self {
+                    $(Arch::$variant => $row),*
+                }
+            }
+        }
+
+        /// One test for each architecture: `on_every_architecture!(the_link_is_made, |arch| { ... });`
+        /// defines `the_link_is_made::on_x86_64` and so on.
+        #[macro_export]
+        macro_rules! on_every_architecture {
+            ($d(#[$d meta:meta])* $d name:ident, |$d arch:ident| $d body:expr) => {
+                $d(#[$d meta])*
+                mod $d name {
+                    #[allow(unused_imports)]
+                    use super::*;
+
+                    fn check($d arch: $crate::Arch) {
+                        $d body
+                    }
+
+                    $(
+                        #[test]
+                        fn $test() {
+                            check($crate::Arch::$variant);
+                        }
+                    )*
+                }
+            };
+        }
+    };
 }
 
+// build.rs writes it: the rows, and what each is called here.
+include!(concat!(env!("OUT_DIR"), "/arches.rs"));
+
 impl Arch {
-    /// All of them.
-    pub const ALL: [Arch; 4] = [Arch::X86_64, Arch::Aarch64, Arch::Ppc64le, Arch::S390x];
+    /// What the row has in the column of that name.
+    pub fn column(self, name: &str) -> &'static str {
+        let mut list = include_str!("../../arches.txt").lines().filter(|line| !line.starts_with('#'));
+        let mut names = list.next().expect("the names of the columns").split_whitespace();
+        let index = names.position(|column| column == name).unwrap_or_else(|| panic!("no column {name} in arches.txt"));
+        self.row().split_whitespace().nth(index).unwrap_or_else(|| panic!("{self:?} has no {name} in arches.txt"))
+    }
+
+    /// The number that the row has in the column of that name.
+    pub fn number(self, name: &str) -> u64 {
+        let text = self.column(name);
+        text.parse().unwrap_or_else(|error| panic!("{name} of {self:?} in arches.txt: {text}: {error}"))
+    }
 
     /// As the kernel and the emulator call it.
     pub fn name(self) -> &'static str {
-        match self {
-            Arch::X86_64 => "x86_64",
-            Arch::Aarch64 => "aarch64",
-            Arch::Ppc64le => "ppc64le",
-            Arch::S390x => "s390x",
-        }
+        self.column("kernel")
     }
 
     /// As an image's `architecture` field has it.
     pub fn platform(self) -> &'static str {
-        match self {
-            Arch::X86_64 => "amd64",
-            Arch::Aarch64 => "arm64",
-            Arch::Ppc64le => "ppc64le",
-            Arch::S390x => "s390x",
-        }
+        self.column("image")
     }
 
     /// The machine that the tests run on.
     pub fn native() -> Arch {
-        let name = if cfg!(target_arch = "powerpc64") { "ppc64le" } else { env::consts::ARCH };
-        let arch = Arch::ALL.into_iter().find(|arch| arch.name() == name);
-        arch.unwrap_or_else(|| panic!("no file ships for this machine, {name}"))
+        let order = if cfg!(target_endian = "big") { "big" } else { "little" };
+        let is_this =
+            |arch: &Arch| arch.column("target").starts_with(env::consts::ARCH) && arch.column("order") == order;
+        let arch = Arch::ALL.into_iter().find(is_this);
+        arch.unwrap_or_else(|| panic!("no file ships for this machine, {}", env::consts::ARCH))
     }
 
     /// The file that ships, `dist/linux/PLATFORM/link-model-and-wait`.

@@ -1,6 +1,6 @@
 //! The harness of the tests: runs the shipped files as a container runtime would, and looks at what they do.
 //!
-//! - [`Arch`]: the four architectures, the file that ships for each, the emulator for those that are foreign.
+//! - [`Arch`]: the architectures, the file that ships for each, the emulator for those that are foreign.
 //! - [`Sandbox`]: a root directory on disk with the program in it, as the image has it.
 //! - [`Command`] and [`Process`]: starts a program in a sandbox, as PID 1 or as one process of a [`Pod`], and
 //!   watches it: what it prints, whether it waits, how it ends.
@@ -24,40 +24,3 @@ pub use limit::this_test;
 pub use process::{End, Outcome, Process};
 pub use sandbox::{Models, Pre, Program, Sandbox, Setup};
 pub use spawn::{Command, Pod, Sink};
-
-/// One test for each architecture: `on_every_architecture!(the_link_is_made, |arch| { ... });`
-/// defines `the_link_is_made::on_x86_64` and three more.
-#[macro_export]
-macro_rules! on_every_architecture {
-    ($(#[$meta:meta])* $name:ident, |$arch:ident| $body:expr) => {
-        $(#[$meta])*
-        mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn check($arch: $crate::Arch) {
-                $body
-            }
-
-            #[test]
-            fn on_x86_64() {
-                check($crate::Arch::X86_64);
-            }
-
-            #[test]
-            fn on_aarch64() {
-                check($crate::Arch::Aarch64);
-            }
-
-            #[test]
-            fn on_ppc64le() {
-                check($crate::Arch::Ppc64le);
-            }
-
-            #[test]
-            fn on_s390x() {
-                check($crate::Arch::S390x);
-            }
-        }
-    };
-}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Starts each file in dist/linux/ once, on the oldest processor that it must do on, in seconds: a line per architecture.
+# Fails if one of them does not start, before hundreds of tests find that out one by one.
+set -euo pipefail
+# shellcheck source=tools/common.sh
+. "$(dirname "$0")/common.sh"
+
+failed=
+for arch in "${ARCHES[@]}"; do
+  file=dist/linux/$arch/$PROGRAM emulator=qemu-${QEMU[$arch]}-static status=0
+  [ -e "$file" ] || die "there is no $file: make binaries"
+  # The words of the emulator and of the kernel are one line too.
+  said=$(timeout 20 "$emulator" -cpu "${CPU[$arch]}" "$file" echo started 2>&1 | tr '\n' ' '; exit "${PIPESTATUS[0]}") || status=$?
+  if [ "$status $said" = "0 started " ] && { [ "$arch" != "$(host_arch)" ] || "$file" echo started >/dev/null; }; then
+    say "linux/$arch: starts on ${CPU[$arch]}"
+  else
+    say "linux/$arch: does NOT start on ${CPU[$arch]}: exit status $status: ${said:-nothing was printed}" >&2
+    failed=yes
+  fi
+done
+[ -z "$failed" ] || die "no test was run: see the lines above"
