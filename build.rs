@@ -36,7 +36,9 @@ fn main() {
     for feature in machine.features.split(',').filter(|&feature| feature != "-") {
         let (on, name) = (feature.starts_with('+'), &feature[1..]);
         if enabled.split(',').any(|enabled| enabled == name) != on {
-            println!("cargo::error=arches.txt wants {feature} for {arch}: -Ctarget-feature={feature} in .cargo/config.toml");
+            println!(
+                "cargo::error=arches.txt wants {feature} for {arch}: -Ctarget-feature={feature} in .cargo/config.toml"
+            );
         }
     }
 

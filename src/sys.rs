@@ -317,12 +317,12 @@ pub fn handle_signals() -> Result<(), Errno> {
 ///               stack pointer
 /// ```
 ///
-/// `fs/binfmt_elf.c`, `create_elf_tables`.
+/// `fs/binfmt_elf.c`, `create_elf_tables`. It unwinds in the fuzz harness only, where that is how a process ends.
 ///
 /// # Safety
 /// `_start` owes that `frame` is the initial stack pointer, that the scratch memory is free, and that this is
 /// called once.
-pub unsafe extern "C" fn entry(frame: *mut usize) -> ! {
+pub unsafe extern "C-unwind" fn entry(frame: *mut usize) -> ! {
     // SAFETY: free memory of the process's own stack (what `_start` owes), initialised by the kernel; used once.
     let scratch = unsafe { slice::from_raw_parts_mut(frame.byte_sub(SCRATCH), SCRATCH / size_of::<usize>()) };
     // SAFETY: as many pointers as argc says follow it. The kernel ends every string with a NUL, and nothing ever

@@ -16,10 +16,7 @@ rust() {
   cargo fmt --check
   local arch
   for arch in "${ARCHES[@]}"; do cargo clippy --quiet --locked --release --target "$(triple "$arch")" -- -D warnings; done
-  for crate in tests tests/long; do
-    (cd $crate && cargo fmt --check && cargo clippy --quiet --locked --all-targets -- -D warnings)
-  done
-  (cd tests/fuzz && cargo fmt --check)
+  (cd tests && cargo fmt --all --check && cargo clippy --quiet --locked --workspace --all-targets -- -D warnings)
 }
 
 python_tool() { # python_tool NAME PACKAGE

@@ -21,6 +21,9 @@
 cfg_if::cfg_if! {
     if #[cfg(not(target_os = "linux"))] {
         compile_error!("link-model-and-wait makes Linux system calls: build it for a Linux target");
+    } else if #[cfg(feature = "hosted")] {
+        mod hosted;
+        pub use hosted::*;
     } else if #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))] {
         mod x86_64;
         pub use x86_64::*;
@@ -48,7 +51,7 @@ cfg_if::cfg_if! {
 ///
 /// # Safety
 /// The caller owes what mmap(2) demands of its arguments.
-#[cfg(not(target_arch = "s390x"))]
+#[cfg(any(feature = "hosted", not(target_arch = "s390x")))]
 #[inline(always)]
 pub unsafe fn mmap(args: [usize; 6]) -> isize {
     // SAFETY: passed on to the caller.

@@ -18,8 +18,8 @@ export RUSTC_BOOTSTRAP=1 # -Z on a stable compiler
 export RUSTFLAGS="-Zsanitizer=address -Cforce-unwind-tables=yes -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=3 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table"
-cargo build --release --locked --quiet --features fuzzer --target "$target"
-bin=${CARGO_TARGET_DIR:-target}/$target/release
+cargo build --profile fuzz --locked --quiet --features fuzzer --target "$target"
+bin=${CARGO_TARGET_DIR:-../target}/$target/fuzz
 
 mkdir -p work/corpus
 "$bin/replay" corpus

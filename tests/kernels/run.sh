@@ -14,14 +14,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../tools/common.sh"
 
 CACHE=target/kernels
-SUITES=(bookworm bookworm-backports)
+declare -A SUITES=([riscv64]=trixie) # Debian's first with it
+OTHER_SUITES='bookworm bookworm-backports'
 BOOT_SECONDS=180 # after which a machine is given up
-KERNELS=(amd64 arm64 arm64-16k ppc64le s390x)
+# The name of an architecture, and the kind of kernel where there are several.
+KERNELS=(amd64 arm64 arm64-16k ppc64le s390x riscv64)
 
 # kernel -> Debian's package of it, and the size of its pages
 declare -A PACKAGE=([amd64]=linux-image-cloud-amd64 [arm64]=linux-image-cloud-arm64 [arm64-16k]=linux-image-arm64-16k
-  [ppc64le]=linux-image-powerpc64le [s390x]=linux-image-s390x)
-declare -A PAGES=([amd64]=4096 [arm64]=4096 [arm64-16k]=16384 [ppc64le]=65536 [s390x]=4096)
+  [ppc64le]=linux-image-powerpc64le [s390x]=linux-image-s390x [riscv64]=linux-image-riscv64)
+declare -A PAGES=([amd64]=4096 [arm64]=4096 [arm64-16k]=16384 [ppc64le]=65536 [s390x]=4096 [riscv64]=4096)
 # kernel -> the emulated machine, and the console of it. Software emulation everywhere: it needs no right and no host.
 declare -A MACHINE=(
   [amd64]='qemu-system-x86_64 -M q35 -cpu max -serial stdio'
@@ -30,9 +32,9 @@ declare -A MACHINE=(
   # the emulator does not offer what these four ask for by default
   [ppc64le]='qemu-system-ppc64 -M pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off -cpu power9 -serial stdio'
   [s390x]='qemu-system-s390x -M s390-ccw-virtio -cpu max -chardev stdio,id=console -device sclpconsole,chardev=console'
+  [riscv64]='qemu-system-riscv64 -M virt -cpu rv64 -serial stdio'
 )
-declare -A CONSOLE=([amd64]=ttyS0 [arm64]=ttyAMA0 [arm64-16k]=ttyAMA0 [ppc64le]=hvc0 [s390x]=ttyS0)
-declare -A DEBIAN=([amd64]=amd64 [arm64]=arm64 [ppc64le]=ppc64el [s390x]=s390x)
+declare -A CONSOLE=([amd64]=ttyS0 [arm64]=ttyAMA0 [arm64-16k]=ttyAMA0 [ppc64le]=hvc0 [s390x]=ttyS0 [riscv64]=ttyS0)
 
 pass() { echo "PASS $1"; }
 fail() { echo "FAIL $1: $2"; }
@@ -43,22 +45,24 @@ fetch() {
   [ ! -d "$CACHE/$kernel" ] || return 0
   rm -rf "$work"
   mkdir -p "$work"/{lists,cache/archives}/partial "$work/packages" "$work/root"
-  local deb=${DEBIAN[$arch]} mirror
+  local deb=${DEBIAN[$arch]} suites=${SUITES[$kernel]:-$OTHER_SUITES} mirror
   # shellcheck disable=SC2016 # apt-get fills in its own names
   mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | sort -u | head -n 1)
   [ -n "$mirror" ] || die "no mirror of Debian among this machine's package sources: run this on Debian, a container will do"
   local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  for suite in "${SUITES[@]}"; do echo "deb [arch=$deb signed-by=$keyring] $mirror $suite main"; done >"$work/sources.list"
+  for suite in $suites; do echo "deb [arch=$deb signed-by=$keyring] $mirror $suite main"; done >"$work/sources.list"
   local options=(-qq -o Dir::Etc::SourceList="$PWD/$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists="$PWD/$work/lists" -o Dir::Cache="$PWD/$work/cache" -o APT::Architectures::="$deb"
     -o Acquire::Languages=none -o APT::Sandbox::User=root)
-  apt-get "${options[@]}" update || die "$kernel: the package lists of ${SUITES[*]} for $deb cannot be had: see above"
+  apt-get "${options[@]}" update || die "$kernel: the package lists of $suites for $deb cannot be had: see above"
   image=$(apt-cache "${options[@]}" depends "${PACKAGE[$kernel]}:$deb" | sed -n 's/^ *Depends: \(linux-image-[^:]*\).*/\1/p')
-  [ -n "$image" ] || die "$kernel: ${SUITES[*]} have no ${PACKAGE[$kernel]} for $deb"
+  [ -n "$image" ] || die "$kernel: $suites have no ${PACKAGE[$kernel]} for $deb"
   (cd "$work/packages" && apt-get "${options[@]}" download {"$image",perl-base,libc6,libcrypt1}":$deb") ||
     die "$kernel: the packages cannot be downloaded: see above"
   for package in perl-base libc6 libcrypt1; do dpkg-deb -x "$work"/packages/"$package"_*.deb "$work/unpacked"; done
-  (cd "$work/unpacked" && cp -a --parents lib* usr/bin/perl usr/lib/*/perl-base ../root)
+  # Since trixie the libraries are under /usr, and / has links to them.
+  (cd "$work/unpacked" && shopt -s nullglob && cp -a --parents lib* usr/lib*/ld*.so* usr/lib/*/*.so* usr/bin/perl usr/lib/*/perl-base ../root &&
+    for directory in usr/lib*; do [ -e "../root/${directory#usr/}" ] || ln -s "$directory" "../root/${directory#usr/}"; done)
   dpkg-deb --fsys-tarfile "$work/packages/$image"_*.deb | tar -xO --wildcards './boot/vmlinu*' >"$work/vmlinuz"
   rm -rf "$work"/{lists,cache,packages,unpacked,sources.list}
   mv "$work" "$CACHE/$kernel"
@@ -126,6 +130,9 @@ check_kernel() {
   echo "INFO seconds: $((SECONDS - started))"
 }
 
+for arch in "${ARCHES[@]}"; do
+  printf '%s\n' "${KERNELS[@]}" | grep -q "^$arch\b" || say "linux/$arch: no kernel is known here, so it is not tested on one"
+done
 for kernel; do [ -n "${PACKAGE[$kernel]:-}" ] || die "no kernel '$kernel' here: ${KERNELS[*]}"; done
 [ $# = 0 ] || KERNELS=("$@")
 for kernel in "${KERNELS[@]}"; do

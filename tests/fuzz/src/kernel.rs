@@ -1,54 +1,12 @@
-//! A machine like those in the program's `arch`, with a made-up kernel: what it answers is on a tape.
+//! A made-up kernel for the program's `arch::hosted`: what it answers is on a tape.
 
+use link_model_and_wait::arch::nr;
 #[cfg(miri)]
 use std::alloc;
 use std::cell::RefCell;
 use std::panic;
 use std::ptr;
 use std::slice;
-
-/// The numbers of the system calls.
-#[allow(missing_docs)]
-pub mod nr {
-    pub const CAPSET: usize = 1;
-    pub const CLOSE: usize = 2;
-    pub const FCHMODAT: usize = 3;
-    pub const GETDENTS64: usize = 4;
-    pub const GETPID: usize = 5;
-    pub const MKDIRAT: usize = 6;
-    pub const OPENAT: usize = 7;
-    pub const PPOLL: usize = 8;
-    pub const RENAMEAT2: usize = 9;
-    pub const RT_SIGACTION: usize = 10;
-    pub const RT_SIGPROCMASK: usize = 11;
-    pub const STATX: usize = 12;
-    pub const SYMLINKAT: usize = 13;
-    pub const UNLINKAT: usize = 14;
-    pub const WRITE: usize = 15;
-    pub const WRITEV: usize = 16;
-}
-
-pub const MAP_NORESERVE: usize = 0x4000;
-pub const O_DIRECTORY: usize = 0o200000;
-pub const SA_RESTORER: usize = 0;
-
-/// See the program's `arch`: here it is a function that is called.
-#[macro_export]
-macro_rules! start {
-    ($entry:path, $scratch:path) => {
-        /// Bytes that the program has below the frame.
-        pub const SCRATCH: usize = $scratch;
-
-        /// Begins the program.
-        ///
-        /// # Safety
-        /// `frame` is what the kernel leaves on the stack, with the scratch memory below it.
-        pub unsafe fn start(frame: *mut usize) -> ! {
-            // SAFETY: passed on to the caller.
-            unsafe { $entry(frame) }
-        }
-    };
-}
 
 /// What a thread unwinds with when the process would end; None if it would go on for ever.
 pub struct Exit(pub Option<u8>);
@@ -164,27 +122,20 @@ fn poison(address: usize, on: bool) {
 #[cfg(not(feature = "fuzzer"))]
 fn poison(_: usize, _: bool) {}
 
-/// See the program's `arch`.
+/// A system call of the program's.
 ///
 /// # Safety
-/// As there.
-pub unsafe fn syscall3(number: usize, a: usize, b: usize, c: usize) -> isize {
-    // SAFETY: passed on to the caller.
-    unsafe { syscall6(number, [a, b, c, 0, 0, 0]) }
-}
-
-/// See the program's `arch`.
-///
-/// # Safety
-/// As there.
-pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
+/// What the man page demands of the arguments.
+#[unsafe(no_mangle)]
+unsafe extern "Rust" fn hosted_syscall(number: usize, args: [usize; 6]) -> isize {
     // A directory is closed while the thread unwinds: that is no place to end it once more.
     let end = KERNEL.with_borrow_mut(|kernel| {
         if kernel.calls == 0 {
             poison(kernel.frame, true);
         }
-        kernel.calls += usize::from(number != nr::CLOSE);
-        number != nr::CLOSE && kernel.calls > CALLS || number == nr::PPOLL && args[2] == 0
+        let counts = !matches!(number, nr::CLOSE | nr::MMAP);
+        kernel.calls += usize::from(counts);
+        counts && kernel.calls > CALLS || number == nr::PPOLL && args[2] == 0
     });
     if end {
         panic::resume_unwind(Box::new(Exit(None)));
@@ -193,30 +144,9 @@ pub unsafe fn syscall6(number: usize, args: [usize; 6]) -> isize {
     KERNEL.with_borrow_mut(|kernel| unsafe { kernel.call(number, args) })
 }
 
-/// See the program's `arch`.
-///
-/// # Safety
-/// As there.
-pub unsafe fn mmap(args: [usize; 6]) -> isize {
-    KERNEL.with_borrow_mut(|kernel| {
-        let length = args[1];
-        if kernel.next() == 0xff {
-            return -12;
-        }
-        let free = kernel.mappings.iter_mut().find(|mapping| !mapping.used && mapping.length == length);
-        if let Some(mapping) = free {
-            mapping.used = true;
-            return mapping.address as isize;
-        }
-        let mapping = Mapping::new(length);
-        let address = mapping.address;
-        kernel.mappings.push(mapping);
-        address as isize
-    })
-}
-
-/// See the program's `arch`.
-pub fn exit_group(status: u8) -> ! {
+/// The program ends.
+#[unsafe(no_mangle)]
+extern "Rust" fn hosted_exit(status: u8) -> ! {
     panic::resume_unwind(Box::new(Exit(Some(status))))
 }
 
@@ -226,6 +156,22 @@ impl Kernel {
         let byte = self.tape.get(self.position).copied().unwrap_or(0);
         self.position += 1;
         byte
+    }
+
+    /// Zeroed memory, or none left.
+    fn map(&mut self, length: usize) -> isize {
+        if self.next() == 0xff {
+            return -12;
+        }
+        let free = self.mappings.iter_mut().find(|mapping| !mapping.used && mapping.length == length);
+        if let Some(mapping) = free {
+            mapping.used = true;
+            return mapping.address as isize;
+        }
+        let mapping = Mapping::new(length);
+        let address = mapping.address;
+        self.mappings.push(mapping);
+        address as isize
     }
 
     /// Success, or an error: the likely ones of small numbers, or any other.
@@ -242,6 +188,7 @@ impl Kernel {
         unsafe {
             match number {
                 nr::GETPID => return 4242,
+                nr::MMAP => return self.map(b),
                 nr::RT_SIGACTION | nr::RT_SIGPROCMASK => {
                     read(b, if number == nr::RT_SIGACTION { 32 } else { 8 });
                     assert_eq!((c, d), (0, 8));

@@ -4,13 +4,10 @@
 //! program begins where it does anywhere, with what the kernel has put on its stack; the kernel reads all that it is
 //! told to read and writes all that it may write, so that an address sanitizer sees what the program owes the real one.
 
-#![allow(clippy::all)]
-
 pub mod kernel;
 
-include!(concat!(env!("OUT_DIR"), "/program.rs"));
-
 use kernel::Exit;
+use link_model_and_wait::sys::{SCRATCH, entry};
 use std::ffi::CString;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
@@ -59,7 +56,7 @@ fn execute(words: &[&[u8]], tape: &[u8], failing: usize) -> Option<u8> {
     let frame: *mut usize = unsafe { stack.as_mut_ptr().add(scratch) }.cast();
     kernel::begin(tape, failing, frame.addr());
     // SAFETY: what `_start` owes.
-    let result = panic::catch_unwind(AssertUnwindSafe(|| unsafe { start(frame) }));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| unsafe { entry(frame) }));
     kernel::end();
     assert_eq!(stack[scratch..], above, "written above the scratch memory");
     match result {
