@@ -4,7 +4,7 @@
 #![no_main]
 #![allow(unsafe_code)] // the entry point
 
-link_model_and_wait::start!(link_model_and_wait::sys::entry, link_model_and_wait::sys::SCRATCH);
+link_model_and_wait::start!(link_model_and_wait::entry, link_model_and_wait::sys::SCRATCH);
 
 /// No code panics; the linker finds this unused and leaves it out.
 #[panic_handler]

@@ -1,19 +1,19 @@
 //! The system calls that the program makes, as safe functions. Below this border there is `unsafe`; above it none.
 //!
 //! All strings go to the kernel as [`ZStr`], all buffers as slices, so the kernel reads and writes only what
-//! the caller could.
+//! the caller could. A path is looked up from a directory, [`Fd::CWD`] being the current one.
 
 #![allow(unsafe_code)]
 
 use crate::arch::{self, nr};
-use crate::memory::ZStr;
+use crate::text::ZStr;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::num::NonZeroI32;
 use core::ptr::NonNull;
 use core::slice;
 
-/// Bytes of stack, below the kernel's frame, that [`entry`] hands to the program as its first memory.
+/// Bytes of stack, below the kernel's frame, that [`entry`](crate::entry) hands to the program as its first memory.
 ///
 /// KServe's scripts need about 100. All that the stack holds should fit on two 4 KiB pages.
 pub const SCRATCH: usize = 512;
@@ -24,16 +24,38 @@ pub const SCRATCH: usize = 512;
 pub struct Errno(NonZeroI32);
 
 impl Errno {
+    /// Operation not permitted.
+    pub const EPERM: Errno = Errno::new(1);
+    /// No such file or directory.
+    pub const ENOENT: Errno = Errno::new(2);
     /// Interrupted system call.
     pub const EINTR: Errno = Errno::new(4);
     /// Input/output error.
     pub const EIO: Errno = Errno::new(5);
+    /// Bad file descriptor.
+    pub const EBADF: Errno = Errno::new(9);
     /// Cannot allocate memory.
     pub const ENOMEM: Errno = Errno::new(12);
     /// File exists.
     pub const EEXIST: Errno = Errno::new(17);
+    /// Invalid cross-device link.
+    pub const EXDEV: Errno = Errno::new(18);
     /// Not a directory.
     pub const ENOTDIR: Errno = Errno::new(20);
+    /// Is a directory.
+    pub const EISDIR: Errno = Errno::new(21);
+    /// Invalid argument.
+    pub const EINVAL: Errno = Errno::new(22);
+    /// Function not implemented.
+    pub const ENOSYS: Errno = Errno::new(38);
+    /// Directory not empty.
+    pub const ENOTEMPTY: Errno = Errno::new(39);
+    /// Not the kernel's, which does not use the number: the kernel, or a filter before it, does not know statx(2).
+    pub const NO_STATX: Errno = Errno::new(41);
+    /// Operation not supported.
+    pub const EOPNOTSUPP: Errno = Errno::new(95);
+    /// Stale file handle.
+    pub const ESTALE: Errno = Errno::new(116);
 
     const fn new(number: i32) -> Errno {
         match NonZeroI32::new(-number) {
@@ -48,7 +70,7 @@ impl Errno {
     }
 
     /// What a call returned, where success carries no value.
-    pub fn unit(result: isize) -> Result<(), Errno> {
+    fn unit(result: isize) -> Result<(), Errno> {
         match NonZeroI32::new(result as i32) {
             Some(number) => Err(Errno(number)),
             None => Ok(()),
@@ -65,16 +87,62 @@ impl Errno {
     }
 }
 
-/// Names are looked up from the current directory: `AT_FDCWD`, `include/uapi/linux/fcntl.h`.
-const CWD: usize = -100_isize as usize;
+/// The number of an open file, which may be closed meanwhile: then calls fail with `EBADF`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub struct Fd(isize);
 
-/// Standard output.
-pub const STDOUT: usize = 1;
-/// Standard error.
-pub const STDERR: usize = 2;
+impl Fd {
+    /// Paths are looked up from the current directory: `AT_FDCWD`, `include/uapi/linux/fcntl.h`.
+    pub const CWD: Fd = Fd(-100);
+    /// Standard input.
+    pub const STDIN: Fd = Fd(0);
+    /// Standard output.
+    pub const STDOUT: Fd = Fd(1);
+    /// Standard error.
+    pub const STDERR: Fd = Fd(2);
+
+    fn raw(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Closes this file and those opened since, up to the one opened last.
+    pub fn close_since(self, last: Fd) {
+        for number in self.0..=last.0 {
+            drop(Open(Fd(number)));
+        }
+    }
+}
+
+/// An open file; closed when dropped.
+pub struct Open(Fd);
+
+impl Open {
+    /// Its number.
+    pub fn fd(&self) -> Fd {
+        self.0
+    }
+
+    /// Leaves it open.
+    pub fn leak(self) -> Fd {
+        let fd = self.0;
+        core::mem::forget(self);
+        fd
+    }
+}
+
+impl Drop for Open {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is this value's own. What close(2) can report, an earlier write has reported,
+        // but on NFS; there fsync(2) would be needed too.
+        unsafe { arch::syscall3(nr::CLOSE, self.0.raw(), 0, 0) };
+    }
+}
+
+// Processes.
 
 /// Ends the process with `status`. exit_group(2).
-#[inline(never)] // a call is shorter
+#[inline(never)]
 pub fn exit(status: u8) -> ! {
     arch::exit_group(status)
 }
@@ -85,51 +153,93 @@ pub fn getpid() -> u32 {
     unsafe { arch::syscall3(nr::GETPID, 0, 0, 0) as u32 }
 }
 
+/// The permission bits that new files do not get. umask(2): it can only be read by setting it.
+pub fn umask() -> u32 {
+    let set = |mask: usize| {
+        // SAFETY: the call takes a number and never fails.
+        unsafe { arch::syscall3(nr::UMASK, mask, 0, 0) as usize }
+    };
+    let mask = set(0o777);
+    set(mask);
+    mask as u32
+}
+
+/// Makes `path` the current directory. chdir(2).
+pub fn chdir(path: ZStr) -> Result<(), Errno> {
+    // SAFETY: it is NUL-terminated (ZStr).
+    Errno::unit(unsafe { arch::syscall3(nr::CHDIR, path.address(), 0, 0) })
+}
+
+/// Makes an open directory the current one. fchdir(2).
+pub fn fchdir(directory: Fd) -> Result<(), Errno> {
+    // SAFETY: the call takes a number.
+    Errno::unit(unsafe { arch::syscall3(nr::FCHDIR, directory.raw(), 0, 0) })
+}
+
+// Names.
+
 /// Makes `link` a symbolic link that holds `target`, in one step; an existing `link` is `EEXIST`. symlinkat(2).
-#[inline(never)] // a call is shorter
-pub fn symlink(target: ZStr, link: ZStr) -> Result<(), Errno> {
+#[inline(never)]
+pub fn symlink(target: ZStr, directory: Fd, link: ZStr) -> Result<(), Errno> {
     // SAFETY: both are NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::SYMLINKAT, target.address(), CWD, link.address()) })
+    Errno::unit(unsafe { arch::syscall3(nr::SYMLINKAT, target.address(), directory.raw(), link.address()) })
 }
 
-/// Renames `from` to `to`, which it replaces, in one step. renameat2(2) without flags.
-pub fn rename(from: ZStr, to: ZStr) -> Result<(), Errno> {
+/// How [`rename`] does it. `include/uapi/linux/fs.h`.
+#[derive(Clone, Copy)]
+pub enum Rename {
+    /// What bears the new name is replaced.
+    Replace = 0,
+    /// The two change places. `RENAME_EXCHANGE`
+    Exchange = 2,
+}
+
+/// Renames `from` to `to` in one step; both are looked up from `directory`. renameat2(2).
+pub fn rename(directory: Fd, from: ZStr, to: ZStr, how: Rename) -> Result<(), Errno> {
+    let args = [directory.raw(), from.address(), directory.raw(), to.address(), how as usize, 0];
     // SAFETY: both are NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall6(nr::RENAMEAT2, [CWD, from.address(), CWD, to.address(), 0, 0]) })
+    Errno::unit(unsafe { arch::syscall6(nr::RENAMEAT2, args) })
 }
 
-/// Removes a name that is not a directory's. unlinkat(2) without flags.
-pub fn unlink(path: ZStr) -> Result<(), Errno> {
+/// Removes a name: a directory's, which must be empty, if `directories`, else one that is not a directory's. unlinkat(2).
+pub fn unlink(directory: Fd, path: ZStr, directories: bool) -> Result<(), Errno> {
+    const AT_REMOVEDIR: usize = 0x200;
+    let flags = if directories { AT_REMOVEDIR } else { 0 };
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::UNLINKAT, CWD, path.address(), 0) })
+    Errno::unit(unsafe { arch::syscall3(nr::UNLINKAT, directory.raw(), path.address(), flags) })
 }
 
-/// Makes a directory of mode 0777, less the umask. mkdirat(2).
-pub fn mkdir(path: ZStr) -> Result<(), Errno> {
+/// Makes a directory of `mode`, less the umask. mkdirat(2).
+#[inline(never)]
+pub fn mkdir(directory: Fd, path: ZStr, mode: u32) -> Result<(), Errno> {
     // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::MKDIRAT, CWD, path.address(), 0o777) })
+    Errno::unit(unsafe { arch::syscall3(nr::MKDIRAT, directory.raw(), path.address(), mode as usize) })
 }
 
-/// Sets the permission bits of `path`; a symbolic link is followed. fchmodat(2).
-pub fn chmod(path: ZStr, mode: u32) -> Result<(), Errno> {
-    // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, CWD, path.address(), mode as usize) })
+/// What the symbolic link `path` holds: as many bytes as `buffer` takes, and how many. readlinkat(2).
+pub fn read_link(directory: Fd, path: ZStr, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
+    let args = [directory.raw(), path.address(), buffer.as_ptr() as usize, buffer.len(), 0, 0];
+    // SAFETY: the path is NUL-terminated (ZStr); the kernel writes at most the length of the buffer.
+    Errno::value(unsafe { arch::syscall6(nr::READLINKAT, args) })
 }
+
+// Attributes.
 
 /// What a file is: the type in a mode, as in inode(7).
-pub const DIRECTORY: i32 = 0o040000;
+pub const DIRECTORY: u32 = 0o040000;
 /// See [`DIRECTORY`].
-pub const REGULAR: i32 = 0o100000;
+pub const REGULAR: u32 = 0o100000;
 /// See [`DIRECTORY`].
-pub const SYMLINK: i32 = 0o120000;
-
-/// Whether `mode`, as [`mode`] gives it, is that of a file of type `kind`.
-pub fn is(mode: i32, kind: i32) -> bool {
-    mode & 0o170000 == kind // no type has all four bits, as a small negative number has
-}
+pub const SYMLINK: u32 = 0o120000;
+/// See [`DIRECTORY`].
+pub const FIFO: u32 = 0o010000;
+/// See [`DIRECTORY`].
+pub const SOCKET: u32 = 0o140000;
+/// The bits of a mode in which the type is.
+pub const TYPE: u32 = 0o170000;
 
 /// Whether a symbolic link at the end of a path is looked through. `AT_SYMLINK_NOFOLLOW`, `include/uapi/linux/fcntl.h`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
     /// To what it points at.
     Yes = 0,
@@ -137,63 +247,209 @@ pub enum Follow {
     No = 0x100,
 }
 
+/// `struct statx_timestamp`, `include/uapi/linux/stat.h`.
+#[repr(C)]
+pub struct Time {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// And nanoseconds.
+    pub nanoseconds: u32,
+    reserved: i32,
+}
+
 /// `struct statx`, `include/uapi/linux/stat.h`; the same on all machines, unlike `struct stat`.
 #[repr(C)]
-struct Statx {
-    before: [u32; 7],
-    mode: u16,
-    between: [u16; 5],
-    after: [u64; 27],
+#[allow(missing_docs)]
+pub struct Stat {
+    before: [u32; 4],
+    pub links: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u16,
+    between: u16,
+    pub inode: u64,
+    pub size: u64,
+    /// Of 512 bytes.
+    pub blocks: u64,
+    attributes_mask: u64,
+    pub accessed: Time,
+    created: Time,
+    changed: Time,
+    pub modified: Time,
+    pub special: [u32; 2],
+    pub device: [u32; 2],
+    after: [u64; 14],
 }
 
-const _: () = assert!(size_of::<Statx>() == 256);
-const _: () = assert!(core::mem::offset_of!(Statx, mode) == 28);
+const _: () = assert!(size_of::<Stat>() == 256);
+const _: () = assert!(core::mem::offset_of!(Stat, mode) == 28 && core::mem::offset_of!(Stat, device) == 136);
 
-/// Type and permission bits of `path`; if it can't be looked up, the negated error number. statx(2).
-pub fn mode(path: ZStr, follow: Follow) -> i32 {
-    const STATX_TYPE_AND_MODE: usize = 0x1 | 0x2;
-    let mut statx = MaybeUninit::<Statx>::uninit();
-    let args = [CWD, path.address(), follow as usize, STATX_TYPE_AND_MODE, statx.as_mut_ptr() as usize, 0];
-    // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Statx` has.
-    match unsafe { arch::syscall6(nr::STATX, args) } {
+impl Stat {
+    /// Where [`stat`] may write.
+    pub fn buffer() -> MaybeUninit<Stat> {
+        MaybeUninit::uninit()
+    }
+
+    /// Type and permission bits.
+    pub fn mode(&self) -> u32 {
+        self.mode.into()
+    }
+
+    /// Whether it is of that type.
+    pub fn is(&self, kind: u32) -> bool {
+        self.mode() & TYPE == kind
+    }
+
+    /// Whether it is the same file.
+    pub fn is_same(&self, other: &Stat) -> bool {
+        self.inode == other.inode && self.device == other.device
+    }
+}
+
+/// What the kernel knows of `path`; an empty path means `directory` itself. statx(2).
+///
+/// It never gives `EPERM` and `ENOSYS` of itself: then it is a kernel before 4.11, or an old seccomp filter.
+#[inline(never)]
+pub fn stat<'s>(
+    directory: Fd,
+    path: ZStr,
+    follow: Follow,
+    buffer: &'s mut MaybeUninit<Stat>,
+) -> Result<&'s Stat, Errno> {
+    const AT_EMPTY_PATH: usize = 0x1000;
+    const STATX_BASIC_STATS: usize = 0x7ff;
+    let flags = follow as usize | AT_EMPTY_PATH * usize::from(path.is_empty() && directory != Fd::CWD);
+    let args = [directory.raw(), path.address(), flags, STATX_BASIC_STATS, buffer.as_mut_ptr() as usize, 0];
+    // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Stat` has.
+    match Errno::unit(unsafe { arch::syscall6(nr::STATX, args) }) {
         // SAFETY: on success the kernel has written all of it.
-        0 => unsafe { statx.assume_init_ref() }.mode.into(),
-        error => error as i32,
+        Ok(()) => Ok(unsafe { buffer.assume_init_ref() }),
+        Err(Errno::EPERM | Errno::ENOSYS) => Err(Errno::NO_STATX),
+        Err(error) => Err(error),
     }
 }
 
-/// Opens a directory for reading its names. openat(2) with `O_DIRECTORY` and `O_CLOEXEC`.
-pub fn open_directory(path: ZStr) -> Result<Open, Errno> {
-    const O_CLOEXEC: usize = 0o2000000;
+/// Type and permission bits of `path`. statx(2).
+#[inline(never)]
+pub fn mode(path: ZStr, follow: Follow) -> Result<u32, Errno> {
+    Ok(stat(Fd::CWD, path, follow, &mut Stat::buffer())?.mode())
+}
+
+/// Whether the process may read (4), write (2) or execute (1) `path`. faccessat(2): the real ids count.
+pub fn access(path: ZStr, how: usize) -> bool {
+    // SAFETY: it is NUL-terminated (ZStr).
+    unsafe { arch::syscall3(nr::FACCESSAT, Fd::CWD.raw(), path.address(), how) == 0 }
+}
+
+/// Sets the permission bits of `path`; a symbolic link is followed. fchmodat(2).
+pub fn chmod(directory: Fd, path: ZStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: it is NUL-terminated (ZStr).
+    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, directory.raw(), path.address(), mode as usize) })
+}
+
+/// Gives `path` the owner and group of `stat`; of a symbolic link, the link. fchownat(2).
+pub fn chown(directory: Fd, path: ZStr, stat: &Stat) -> Result<(), Errno> {
+    let args = [directory.raw(), path.address(), stat.uid as usize, stat.gid as usize, Follow::No as usize, 0];
     // SAFETY: the path is NUL-terminated (ZStr).
-    let fd = unsafe { arch::syscall3(nr::OPENAT, CWD, path.address(), O_CLOEXEC | arch::O_DIRECTORY) };
-    Errno::value(fd).map(Open)
+    Errno::unit(unsafe { arch::syscall6(nr::FCHOWNAT, args) })
 }
 
-/// An open directory; closed when dropped.
-pub struct Open(usize);
-
-impl Open {
-    /// Reads the next entries into `buffer`; returns how many bytes they take, 0 at the end, or a negated error number.
-    /// getdents64(2). `EINVAL` if not even one fits.
-    pub fn read(&self, buffer: &[Cell<u8>]) -> isize {
-        // SAFETY: the kernel writes at most the length of the buffer, whose cells may change.
-        unsafe { arch::syscall3(nr::GETDENTS64, self.0, buffer.as_ptr() as usize, buffer.len()) }
+/// Gives `path` the times of `stat`, or the present one; of a symbolic link, the link if `follow` says so. utimensat(2).
+pub fn set_times(directory: Fd, path: ZStr, stat: Option<&Stat>, follow: Follow) -> Result<(), Errno> {
+    // Two struct __kernel_timespec.
+    let mut times = [0_i64; 4];
+    let mut address = 0;
+    if let Some(stat) = stat {
+        for (place, time) in times.chunks_exact_mut(2).zip([&stat.accessed, &stat.modified]) {
+            place.copy_from_slice(&[time.seconds, time.nanoseconds.into()]);
+        }
+        address = times.as_ptr() as usize;
     }
+    // SAFETY: the path is NUL-terminated (ZStr), the times outlive the call, or null means now.
+    Errno::unit(unsafe {
+        arch::syscall6(nr::UTIMENSAT, [directory.raw(), path.address(), address, follow as usize, 0, 0])
+    })
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        // SAFETY: the descriptor is this value's own. close(2) on a directory has nothing to report.
-        unsafe { arch::syscall3(nr::CLOSE, self.0, 0, 0) };
+// Files.
+
+/// How a file is opened. `include/uapi/asm-generic/fcntl.h`; what differs by machine is in `arch`.
+pub mod flags {
+    use crate::arch;
+
+    const O_CLOEXEC: usize = 0o2000000;
+    const O_CREAT: usize = 0o100;
+    const O_WRONLY: usize = 1;
+    const O_NONBLOCK: usize = 0o4000;
+
+    /// For reading.
+    pub const READ: usize = O_CLOEXEC;
+    /// For reading, a regular file that was just seen: neither a link nor a pipe that came in its place.
+    pub const READ_FILE: usize = O_CLOEXEC | arch::O_NOFOLLOW | O_NONBLOCK;
+    /// For writing, from its beginning, made if it is not there.
+    pub const WRITE: usize = O_CLOEXEC | O_CREAT | O_WRONLY | 0o1000;
+    /// For writing at its end, made if it is not there.
+    pub const APPEND: usize = O_CLOEXEC | O_CREAT | O_WRONLY | 0o2000;
+    /// For writing, new: whatever bears the name is `EEXIST`.
+    pub const NEW: usize = O_CLOEXEC | O_CREAT | O_WRONLY | 0o200;
+    /// Made if it is not there, and nothing else.
+    pub const TOUCH: usize = O_CLOEXEC | O_CREAT | O_WRONLY | O_NONBLOCK;
+    /// A directory, for reading its names.
+    pub const DIRECTORY: usize = O_CLOEXEC | arch::O_DIRECTORY;
+    /// The same, but not through a link.
+    pub const SUBDIRECTORY: usize = DIRECTORY | arch::O_NOFOLLOW;
+    /// A directory, to come back to.
+    pub const PLACE: usize = DIRECTORY | 0o10000000;
+}
+
+/// Opens a file; if it is made, with the bits of `mode` less the umask. openat(2).
+///
+/// Its number is never that of a standard stream, even if one is closed: what is written there would end up in the file.
+#[inline(never)]
+pub fn open(directory: Fd, path: ZStr, flags: usize, mode: u32) -> Result<Open, Errno> {
+    const F_DUPFD_CLOEXEC: usize = 1030;
+    // SAFETY: the path is NUL-terminated (ZStr).
+    let fd = unsafe { arch::syscall6(nr::OPENAT, [directory.raw(), path.address(), flags, mode as usize, 0, 0]) };
+    let open = Open(Fd(Errno::value(fd)? as isize));
+    if open.fd() > Fd::STDERR {
+        return Ok(open);
+    }
+    // SAFETY: the call takes numbers.
+    let fd = unsafe { arch::syscall3(nr::FCNTL, open.fd().raw(), F_DUPFD_CLOEXEC, 3) };
+    Ok(Open(Fd(Errno::value(fd)? as isize)))
+}
+
+/// Reads the next entries of an open directory into `buffer`; returns how many bytes they take, 0 at the end.
+/// getdents64(2). `EINVAL` if not even one fits.
+pub fn read_directory(directory: Fd, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most the length of the buffer, whose cells may change.
+    Errno::value(unsafe { arch::syscall3(nr::GETDENTS64, directory.raw(), buffer.as_ptr() as usize, buffer.len()) })
+}
+
+/// Goes to a place that the kernel named, in an open file or directory. lseek(2) with `SEEK_SET`.
+pub fn seek(file: Fd, place: u64) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers.
+    Errno::value(unsafe { arch::syscall3(nr::LSEEK, file.raw(), place as usize, 0) }).map(|_| ())
+}
+
+/// Reads into `buffer`; returns how many bytes, 0 at the end. read(2), again after `EINTR`.
+pub fn read(file: Fd, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
+    loop {
+        // SAFETY: the kernel writes at most the length of the buffer, whose cells may change.
+        let read = unsafe { arch::syscall3(nr::READ, file.raw(), buffer.as_ptr() as usize, buffer.len()) };
+        match Errno::value(read) {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
     }
 }
 
 /// Writes all of `bytes`, in as few calls as the kernel allows. write(2), again after `EINTR` or a short count.
-pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
+#[inline(never)]
+pub fn write_all(fd: Fd, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: the kernel reads at most the length of the slice.
-        match Errno::value(unsafe { arch::syscall3(nr::WRITE, fd, bytes.as_ptr() as usize, bytes.len()) }) {
+        match Errno::value(unsafe { arch::syscall3(nr::WRITE, fd.raw(), bytes.as_ptr() as usize, bytes.len()) }) {
             Ok(0) => return Err(Errno::EIO), // no progress: do not spin
             Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
@@ -203,21 +459,43 @@ pub fn write_all(fd: usize, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Writes the pieces, each up to its first newline, and a newline to standard error; with one writev(2), so that it
+/// Copies at most `count` bytes from where `from` stands to where `to` stands, within the kernel; returns how many.
+/// copy_file_range(2) if `shared` (file systems may then share the blocks), else sendfile(2).
+pub fn transfer(from: Fd, to: Fd, count: usize, shared: bool) -> Result<usize, Errno> {
+    loop {
+        // SAFETY: null means where the files stand.
+        let copied = unsafe {
+            if shared {
+                arch::syscall6(nr::COPY_FILE_RANGE, [from.raw(), 0, to.raw(), 0, count, 0])
+            } else {
+                arch::syscall6(nr::SENDFILE, [to.raw(), from.raw(), 0, count, 0, 0])
+            }
+        };
+        match Errno::value(copied) {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Writes the pieces, each up to its first newline, and a newline to `to`; with one writev(2), so that it
 /// is one line, and lines of several processes do not mix.
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
-pub fn message(pieces: &[ZStr; 5]) {
+#[inline(never)]
+pub fn message(to: Fd, pieces: &[ZStr; 8]) {
     // struct iovec, include/uapi/linux/uio.h: address, length. Not initialised first: that would be a memset(3).
-    let mut vector = [const { MaybeUninit::uninit() }; 6];
+    let mut vector = [const { MaybeUninit::uninit() }; 9];
     for (place, piece) in vector.iter_mut().zip(pieces) {
         place.write([piece.address(), piece.line_len()]);
     }
     let [.., newline] = &mut vector;
     newline.write([c"\n".as_ptr() as usize, 1]);
-    // SAFETY: all six are written; each is a string of at least that length, and all outlive the call.
-    unsafe { arch::syscall3(nr::WRITEV, STDERR, vector.as_ptr() as usize, vector.len()) };
+    // SAFETY: all nine are written; each is a string of at least that length, and all outlive the call.
+    unsafe { arch::syscall3(nr::WRITEV, to.raw(), vector.as_ptr() as usize, vector.len()) };
 }
+
+// Memory and time.
 
 /// Maps `length` bytes of zeroed memory; a page costs nothing until it is touched. mmap(2).
 pub fn map(length: usize) -> Result<NonNull<u8>, Errno> {
@@ -230,20 +508,51 @@ pub fn map(length: usize) -> Result<NonNull<u8>, Errno> {
     NonNull::new(Errno::value(address)? as *mut u8).ok_or(Errno::ENOMEM)
 }
 
-/// Sleeps for `seconds`, or for ever. ppoll(2) on no descriptor: there is nothing else that could wake it.
+/// Waits for ever. ppoll(2) on no descriptor: there is nothing that could wake it.
 ///
-/// The kernel writes the time that is left into the argument, so an interruption (a stop and continue,
-/// the freezer) does not lengthen the sleep; `EINTR` is the only error after which waiting again can help.
-pub fn sleep(seconds: Option<u32>) -> Result<(), Errno> {
-    let mut time = [i64::from(seconds.unwrap_or(0)), 0]; // struct __kernel_timespec
-    let address = if seconds.is_some() { time.as_mut_ptr() as usize } else { 0 };
+/// `EINTR` (a stop and continue, the freezer) is the only error after which waiting again can help.
+pub fn wait() -> Errno {
     loop {
-        // SAFETY: the time is ours and outlives the call, or it is null: for ever.
-        match Errno::unit(unsafe { arch::syscall6(nr::PPOLL, [0, 0, address, 0, 0, 0]) }) {
+        // SAFETY: all are null: no descriptor, no end, no other mask.
+        match Errno::unit(unsafe { arch::syscall6(nr::PPOLL, [0; 6]) }) {
+            Err(Errno::EINTR) | Ok(()) => {}
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Sleeps for a time. clock_gettime(2), clock_nanosleep(2): until a moment, so that an interruption does not lengthen it.
+pub fn sleep(seconds: i64, nanoseconds: i64) -> Result<(), Errno> {
+    const CLOCK_MONOTONIC: usize = 1;
+    const TIMER_ABSTIME: usize = 1;
+    let mut time = [0_i64; 2]; // struct __kernel_timespec
+    // SAFETY: the kernel writes the two numbers.
+    Errno::unit(unsafe { arch::syscall3(nr::CLOCK_GETTIME, CLOCK_MONOTONIC, time.as_mut_ptr() as usize, 0) })?;
+    let [now, part] = time;
+    let part = part + nanoseconds;
+    let over = part >= 1_000_000_000;
+    let until =
+        [now.saturating_add(seconds).saturating_add(i64::from(over)), part - if over { 1_000_000_000 } else { 0 }];
+    let args = [CLOCK_MONOTONIC, TIMER_ABSTIME, until.as_ptr() as usize, 0, 0, 0];
+    loop {
+        // SAFETY: the time outlives the call.
+        match Errno::unit(unsafe { arch::syscall6(nr::CLOCK_NANOSLEEP, args) }) {
             Err(Errno::EINTR) => {}
             result => return result,
         }
     }
+}
+
+// Rights and signals.
+
+/// Makes a user namespace of the process's own. unshare(2) with `CLONE_NEWUSER`.
+///
+/// Its owner, every process of the same user, has all capabilities over it, and so may look through `/proc/PID/root`
+/// whatever its group (`security/commoncap.c`, `cap_capable`). Where it is not allowed nothing is lost but that.
+pub fn unshare_user() {
+    const CLONE_NEWUSER: usize = 0x1000_0000;
+    // SAFETY: the call takes a number; the process has one thread and nothing that depends on its namespace.
+    unsafe { arch::syscall3(nr::UNSHARE, CLONE_NEWUSER, 0, 0) };
 }
 
 /// Gives up every capability. capset(2), version 3: `include/uapi/linux/capability.h`.
@@ -259,7 +568,8 @@ pub fn drop_capabilities() {
     unsafe { arch::syscall3(nr::CAPSET, header.as_ptr() as usize, none.as_ptr() as usize, 0) };
 }
 
-/// The kernel's `struct sigaction`, `include/linux/signal_types.h`; the same on all four machines, unlike libc's.
+/// The kernel's `struct sigaction`, `include/linux/signal_types.h`; the same on all machines, unlike libc's. riscv64 has
+/// no restorer, but the mask in its place: both are 0 there.
 #[repr(C)]
 struct SigAction {
     handler: usize,
@@ -278,55 +588,109 @@ extern "C" fn stop(_signal: i32) -> ! {
 
 /// Makes SIGTERM and SIGINT end the process with exit code 0 at any moment, also as PID 1 and also when they
 /// came in ignored or blocked; lets the kernel reap orphans. rt_sigaction(2), rt_sigprocmask(2).
+///
+/// SIGPIPE alone stays blocked: a log that nobody reads any more must not end the program.
 pub fn handle_signals() -> Result<(), Errno> {
     const SIGINT: usize = 2;
+    const SIGPIPE: usize = 13;
     const SIGTERM: usize = 15;
     const SIGCHLD: usize = 17;
     const SIG_IGN: usize = 1;
     const SIG_SETMASK: usize = 2;
-    // One in each byte: an array would be a copy on the stack.
-    let mut signals = SIGTERM | SIGINT << 8 | SIGCHLD << 16;
-    let mut action =
-        SigAction { handler: stop as extern "C" fn(i32) -> ! as usize, flags: arch::SA_RESTORER, restorer: 0, mask: 0 };
-    // The address to return to is never used; x86_64 wants one.
-    action.restorer = action.handler;
-    while signals != 0 {
-        if signals == SIGCHLD {
-            action.handler = SIG_IGN;
-        }
-        let args = [signals & 0xff, &raw const action as usize, 0, size_of::<u64>(), 0, 0];
-        // SAFETY: the action outlives the call, has the kernel's layout, and the set has 8 bytes.
-        // The handler is a function of that signature which touches no memory of the program.
-        Errno::unit(unsafe { arch::syscall6(nr::RT_SIGACTION, args) })?;
-        signals >>= 8;
-    }
-    let args = [SIG_SETMASK, &raw const action.mask as usize, 0, size_of::<u64>(), 0, 0];
+    let stop = stop as extern "C" fn(i32) -> ! as usize;
+    set_action(SIGTERM, stop)?;
+    set_action(SIGINT, stop)?;
+    set_action(SIGCHLD, SIG_IGN)?;
+    let mask = 1_u64 << (SIGPIPE - 1);
+    let args = [SIG_SETMASK, &raw const mask as usize, 0, size_of::<u64>(), 0, 0];
     // SAFETY: the set is 8 bytes and outlives the call.
     Errno::unit(unsafe { arch::syscall6(nr::RT_SIGPROCMASK, args) })
 }
 
-/// Where `_start` arrives: `frame` is the stack as the kernel left it, [`SCRATCH`] free bytes below it.
-///
-/// ```text
-///               ... strings ...
-///               auxiliary vector, AT_NULL
-///               envp[0], envp[1], ..., null
-///  frame + 8:   argv[0], argv[1], ..., null
-///  frame:       argc
-///  frame - 512:  scratch memory
-///               stack pointer
-/// ```
-///
-/// `fs/binfmt_elf.c`, `create_elf_tables`. It unwinds in the fuzz harness only, where that is how a process ends.
+/// What `signal` does from now on.
+fn set_action(signal: usize, handler: usize) -> Result<(), Errno> {
+    // The address to return to is never used; x86_64 wants one.
+    let restorer = if arch::SA_RESTORER == 0 { 0 } else { handler };
+    let action = SigAction { handler, flags: arch::SA_RESTORER, restorer, mask: 0 };
+    let args = [signal, &raw const action as usize, 0, size_of::<u64>(), 0, 0];
+    // SAFETY: the action outlives the call, has the kernel's layout, and the set has 8 bytes.
+    // The handler is a function of that signature which touches no memory of the program, or `SIG_IGN`.
+    Errno::unit(unsafe { arch::syscall6(nr::RT_SIGACTION, args) })
+}
+
+// The start.
+
+/// What the kernel has left for the program.
+#[allow(missing_docs)]
+pub struct Start<'a> {
+    pub arguments: &'a [Cell<ZStr<'a>>],
+    /// `NAME=VALUE` each.
+    pub environment: &'a [Cell<ZStr<'a>>],
+    /// What was executed: `AT_EXECFN`.
+    pub file: ZStr<'a>,
+    /// Bits that nobody can foresee: `AT_RANDOM`.
+    pub random: u64,
+    /// The effective user: `AT_EUID`.
+    pub euid: usize,
+}
+
+impl<'a> Start<'a> {
+    /// Reads the stack as the kernel left it.
+    ///
+    /// ```text
+    ///               ... strings ...
+    ///               auxiliary vector, AT_NULL
+    ///               envp[0], envp[1], ..., null
+    ///  frame + 8:   argv[0], argv[1], ..., null
+    ///  frame:       argc
+    /// ```
+    ///
+    /// `fs/binfmt_elf.c`, `create_elf_tables`.
+    ///
+    /// # Safety
+    /// The caller owes that `frame` is the initial stack pointer.
+    pub unsafe fn read(frame: *const usize) -> Self {
+        const AT_NULL: usize = 0;
+        const AT_EUID: usize = 12;
+        const AT_RANDOM: usize = 25;
+        const AT_EXECFN: usize = 31;
+        // SAFETY: the layout above (what the caller owes). The kernel ends every string with a NUL, and nothing ever
+        // writes to them. AT_RANDOM is the address of 16 bytes, AT_EXECFN that of a string.
+        unsafe {
+            let argc = *frame;
+            let environment = frame.add(argc + 2);
+            let mut at = environment;
+            while *at != 0 {
+                at = at.add(1);
+            }
+            let mut start = Start {
+                arguments: slice::from_raw_parts(frame.add(1).cast(), argc),
+                environment: slice::from_raw_parts(environment.cast(), at.offset_from(environment) as usize),
+                file: ZStr::new(c""),
+                random: 0,
+                euid: 0,
+            };
+            at = at.add(1);
+            while *at != AT_NULL {
+                let value = *at.add(1);
+                match *at {
+                    AT_EUID => start.euid = value,
+                    AT_RANDOM => start.random = (value as *const u64).read_unaligned(),
+                    AT_EXECFN => start.file = *at.add(1).cast(),
+                    _ => {}
+                }
+                at = at.add(2);
+            }
+            start
+        }
+    }
+}
+
+/// The scratch memory: [`SCRATCH`] bytes below `frame`.
 ///
 /// # Safety
-/// `_start` owes that `frame` is the initial stack pointer, that the scratch memory is free, and that this is
-/// called once.
-pub unsafe extern "C-unwind" fn entry(frame: *mut usize) -> ! {
-    // SAFETY: free memory of the process's own stack (what `_start` owes), initialised by the kernel; used once.
-    let scratch = unsafe { slice::from_raw_parts_mut(frame.byte_sub(SCRATCH), SCRATCH / size_of::<usize>()) };
-    // SAFETY: as many pointers as argc says follow it. The kernel ends every string with a NUL, and nothing ever
-    // writes to them.
-    let argv = unsafe { slice::from_raw_parts(frame.add(1).cast(), *frame) };
-    exit(crate::main(argv, scratch))
+/// The caller owes that `frame` is the initial stack pointer, that the memory is free, and that this is called once.
+pub unsafe fn scratch<'a>(frame: *mut usize) -> &'a mut [usize] {
+    // SAFETY: free memory of the process's own stack (what the caller owes), initialised by the kernel; used once.
+    unsafe { slice::from_raw_parts_mut(frame.byte_sub(SCRATCH), SCRATCH / size_of::<usize>()) }
 }

@@ -110,3 +110,23 @@ pub const O_NOFOLLOW: usize = 0o400000;
 
 /// rt_sigaction(2): the address to return to is given. Not needed: the vDSO has the code to return with.
 pub const SA_RESTORER: usize = 0;
+
+// memcpy(3): LLVM calls it for a constant that it would copy in pieces elsewhere, as not every RISC-V machine loads what
+// is not aligned. In assembly, as in Rust it would be made of a call to itself.
+#[cfg(not(test))]
+core::arch::global_asm!(
+    ".globl memcpy",
+    ".section .text.memcpy, \"ax\", @progbits",
+    "memcpy:",
+    "beqz a2, 2f",     // no byte is left
+    "mv t0, a0",       // the result is where it was copied to
+    "1:",              // for each byte:
+    "lbu t1, 0(a1)",   //   load it
+    "sb t1, 0(t0)",    //   store it
+    "addi a1, a1, 1",  //   the next one
+    "addi t0, t0, 1",  //   and its place
+    "addi a2, a2, -1", //   one less is left
+    "bnez a2, 1b",     //   again, if one is
+    "2:",
+    "ret", // to the caller
+);

@@ -1,56 +1,81 @@
-//! `chmod [-R] MODE PATH...`, where MODE is octal or `a=rX`
+//! `chmod [-R] MODE PATH...`
 
-use crate::memory::{ALMOST_ALL, ZStr};
-use crate::shell::Shell;
-use crate::sys::{self, Errno, Follow};
+use super::{Context, Done, Failed, is_option, mode, tree};
+use crate::report::{MISSING, NOT_SUPPORTED};
+use crate::sys::{self, Fd, Follow, Stat};
+use crate::text::ZStr;
+use crate::z;
+use tree::{Step, Walk};
 
-/// In the place of a mode: readable for all, and executable for all what is a directory or executable for anyone.
-const A_RX: u32 = 0o10000;
-
-impl<'a> Shell<'a> {
-    /// Sets permission bits; with `-R` of all below, where symbolic links stay as they are.
-    pub(super) fn chmod(&mut self) {
-        let word = self.operand();
-        let mut mode = A_RX;
-        if !word.is(const { ZStr::new(c"a=rX") }) {
-            mode = self.number(word, 8);
-            if mode >= A_RX {
-                self.unsupported(word);
+/// Sets permission bits; with `-R` of all below, where symbolic links stay as they are.
+pub(super) fn run<'a>(context: &mut Context<'a>) -> Done {
+    // It takes its words itself, as a mode may look like options: `-w`.
+    let mut recursive = false;
+    let mut end = false;
+    let mut change = None;
+    let mut count = 0;
+    let words = context.words;
+    for word in words {
+        let word = word.get();
+        if !end && is_option(word) && !(change.is_none() && mode::is_mode(word)) {
+            end = word.is(z!("--"));
+            if !end && !word.is(z!("-R")) {
+                return Err(context.refuse(word, NOT_SUPPORTED));
             }
-        }
-        loop {
-            let path = self.operand();
-            if self.run {
-                self.change(path, mode, Follow::Yes);
-            }
-            if self.words.is_empty() {
-                return;
-            }
+            recursive |= !end;
+        } else if change.is_none() {
+            change = Some(word);
+        } else {
+            count += 1;
         }
     }
-
-    fn change(&mut self, path: ZStr<'a>, mode: u32, follow: Follow) {
-        let there = sys::mode(path, follow);
-        if sys::is(there, sys::SYMLINK) {
-            return;
-        }
-        let directory = sys::is(there, sys::DIRECTORY);
-        let mut to = mode;
-        if mode == A_RX {
-            to = if directory || there & 0o111 != 0 { 0o555 } else { 0o444 };
-        }
-        let (place, count) = (self.memory.length(), self.memory.count());
-        let mut changed = if there < 0 { Errno::unit(there as isize) } else { sys::chmod(path, to) };
-        if changed.is_ok() && self.options != 0 && directory {
-            changed = self.memory.read_directory(path, ALMOST_ALL);
-        }
-        self.outcome(path, changed);
-        for name in self.memory.words(count) {
-            let below = self.path(path, const { ZStr::new(c"/") }, name.get());
-            self.change(below, mode, Follow::No);
-        }
-        // However many files there are, only those on the way to one of them are in memory.
-        self.memory.truncate(place);
-        self.memory.truncate_words(count);
+    let Some(change) = change else { return Err(context.refuse(z!("operand"), MISSING)) };
+    if !mode::is_mode(change) {
+        return Err(context.refuse(change, NOT_SUPPORTED));
     }
+    if count == 0 && (context.run || !context.pattern) {
+        return Err(context.refuse(z!("operand"), MISSING));
+    }
+    if !context.run {
+        return Ok(());
+    }
+    context.options = if mode::needs_umask(change) { sys::umask() } else { 0 };
+    context.argument = change;
+    (end, count) = (false, 0);
+    for word in words {
+        let word = word.get();
+        if !end && is_option(word) && !(count == 0 && mode::is_mode(word)) {
+            end = word.is(z!("--"));
+        } else if count == 0 {
+            count = 1; // the mode
+        } else if recursive {
+            tree::walk(context, Fd::CWD, word, None, visit);
+        } else {
+            let _ = set(context, Fd::CWD, word, word, Follow::Yes);
+        }
+    }
+    Ok(())
+}
+
+fn visit(walk: &mut Walk, step: Step) -> Done<bool> {
+    if step == Step::After {
+        return Ok(true);
+    }
+    // The operand itself may be a link to what is meant.
+    let follow = if walk.depth == 0 { Follow::Yes } else { Follow::No };
+    let (directory, name, path) = (walk.directory(), walk.name(), walk.path());
+    set(walk.context, directory, name, path, follow)
+}
+
+/// Returns whether it is a directory.
+fn set(context: &mut Context, directory: Fd, name: ZStr, path: ZStr, follow: Follow) -> Result<bool, Failed> {
+    let mut buffer = Stat::buffer();
+    let stat = context.outcome(path, sys::stat(directory, name, follow, &mut buffer))?;
+    let is_directory = stat.is(sys::DIRECTORY);
+    if !stat.is(sys::SYMLINK) {
+        let bits = mode::change(context.argument, stat.mode(), is_directory, context.options).unwrap_or(stat.mode());
+        let changed = sys::chmod(directory, name, bits);
+        context.outcome(path, changed)?;
+    }
+    Ok(is_directory)
 }

@@ -1,22 +1,36 @@
 //! `echo [-n] [WORD]...`
 
-use crate::shell::Shell;
+use super::{Context, Done};
+use crate::report::NOT_SUPPORTED;
+use crate::z;
 
-impl<'a> Shell<'a> {
-    /// Prints the words with blanks between them, and a newline unless `-n`. Backslashes stay: shells differ on
-    /// them, as they do on which other first words are options.
-    pub(super) fn echo(&mut self) {
-        let place = self.memory.length();
-        while let Some(word) = self.next() {
-            self.memory.extend(word);
-            self.memory.push(b' ');
+/// Prints the words with blanks between them, and a newline unless `-n`. Backslashes stay. Shells differ on them, and on
+/// the options that are about them, which are refused.
+pub(super) fn run(context: &mut Context) -> Done {
+    let mut newline = true;
+    while let [word, rest @ ..] = context.words
+        && let Some(mut letters) = word.get().after(z!("-"))
+        && !letters.is_empty()
+        && letters.all(|letter| z!("neE").has(letter))
+    {
+        if !word.get().is(z!("-n")) {
+            return Err(context.refuse(word.get(), NOT_SUPPORTED));
         }
-        self.memory.strip_one(place);
-        if self.options == 0 {
-            self.memory.push(b'\n');
-        }
-        if self.run {
-            self.print(place);
+        newline = false;
+        context.words = rest;
+    }
+    if !context.run {
+        return Ok(());
+    }
+    let mark = context.memory.mark();
+    while let Some(word) = context.next() {
+        context.memory.extend(word);
+        if !context.words.is_empty() {
+            context.memory.push(' ');
         }
     }
+    if newline {
+        context.memory.push('\n');
+    }
+    context.print(mark)
 }

@@ -1,51 +1,359 @@
-//! `ls [-1Aa] [PATH]`
+//! `ls [-1AaldhRnFr] [PATH]...`
 
-use super::bit;
-use crate::memory::{ALL, ALMOST_ALL, Words, ZStr};
-use crate::shell::Shell;
-use crate::sys::{self, Errno, Follow};
+use super::{Capture, Context, Done, option, readlink};
+use crate::directory::Names;
+use crate::memory::{Mark, Memory, Words};
+use crate::sys::{self, Errno, Fd, Follow, Open, Stat, flags};
+use crate::text::ZStr;
+use crate::z;
 
-// Options say which names are wanted.
-const _: () = assert!(bit(b'A') == ALMOST_ALL && bit(b'a') == ALL);
+const ALMOST_ALL: u32 = option("ls", 'A');
+const ALL: u32 = option("ls", 'a');
+const LONG: u32 = option("ls", 'l') | option("ls", 'n');
+const ITSELF: u32 = option("ls", 'd');
+const HUMAN: u32 = option("ls", 'h');
+const RECURSIVE: u32 = option("ls", 'R');
+const CLASSIFY: u32 = option("ls", 'F');
+const REVERSE: u32 = option("ls", 'r');
 
-impl<'a> Shell<'a> {
-    /// Prints the names in a directory, sorted by their bytes, one to a line; of a file its path. `-A` also those
-    /// that begin with a dot, `-a` also `.` and `..`.
-    pub(super) fn ls(&mut self) {
-        let path = self.next().unwrap_or(const { ZStr::new(c".") });
-        if !self.run {
-            return;
-        }
-        let place = self.memory.length();
-        let count = self.memory.count();
-        // Names lie far behind, so that the lines which are made of them can begin here.
-        self.memory.go_far();
-        let mut listed = self.memory.read_directory(path, self.options);
-        self.memory.truncate(place);
-        if listed == Err(Errno::ENOTDIR) {
-            let there = sys::mode(path, Follow::Yes);
-            if there >= 0 && !sys::is(there, sys::DIRECTORY) {
-                listed = Ok(());
-                self.memory.push_word(path);
+/// Where reading very much ends if only its beginning counts: more than any script can compare it with.
+const BEGINNING: usize = 256 << 10;
+
+/// Output is written when so much has come together.
+const CHUNK: usize = 8 << 10;
+
+/// Prints names, sorted by their bytes, one to a line: of files their paths, of directories what is in them. `-A` also
+/// those that begin with a dot, `-a` also `.` and `..`; `-l` with mode, links, owner, group, size, time of change in UTC.
+pub(super) fn run(context: &mut Context) -> Done {
+    if !context.run {
+        return Ok(());
+    }
+    let output = context.memory.mark();
+    context.memory.enlarge();
+    let mut operands = context.words;
+    if operands.is_empty() {
+        context.memory.push_word(z!("."));
+        operands = context.memory.words(output);
+    }
+    let several = operands.len() > 1;
+    sort(operands);
+    // Files first, together, then the directories, each by itself.
+    let mark = context.memory.mark();
+    let mut first = true;
+    if several || context.has(LONG | CLASSIFY | ITSELF) {
+        for path in operands {
+            let path = path.get();
+            let mode = type_of(context, path);
+            if let Ok(mode) = context.outcome(path, mode)
+                && (mode != sys::DIRECTORY || context.has(ITSELF))
+            {
+                let path = context.path(path, z!(""));
+                context.memory.push_word(path);
+                first = false;
             }
         }
-        if listed.is_err() {
-            return self.outcome(path, listed);
+        print_names(context, Fd::CWD, mark, false)?;
+    }
+    let status = context.status;
+    for index in 0..operands.len() {
+        let place = if context.has(REVERSE) { operands.len() - 1 - index } else { index };
+        let Some(path) = operands.get(place) else { break };
+        let path = path.get();
+        let known = several || context.has(LONG | CLASSIFY | ITSELF);
+        if known && (context.has(ITSELF) || type_of(context, path) != Ok(sys::DIRECTORY)) {
+            continue;
         }
-        let names = self.memory.words(count);
-        sort(names);
+        list(context, path, several, &mut first)?;
+    }
+    context.status |= status;
+    Ok(())
+}
+
+fn type_of(context: &Context, path: ZStr) -> Result<u32, Errno> {
+    let look = |follow| sys::mode(path, follow).map(|mode| mode & sys::TYPE);
+    let itself = look(Follow::No);
+    match if context.has(LONG | CLASSIFY | ITSELF) { return itself } else { look(Follow::Yes) } {
+        Err(Errno::ENOENT) => itself,
+        mode => mode,
+    }
+}
+
+/// Lists a directory, and with `-R` those in it.
+fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut bool) -> Done {
+    let mark = context.memory.mark();
+    let directory = match sys::open(Fd::CWD, path, flags::DIRECTORY, 0) {
+        Err(Errno::ENOTDIR) if type_of(context, path).is_ok_and(|mode| mode != sys::DIRECTORY) => {
+            context.memory.push_word(path);
+            return print_names(context, Fd::CWD, mark, false);
+        }
+        Ok(directory) => directory,
+        Err(error) => {
+            context.fail(path, error);
+            return Ok(());
+        }
+    };
+    let mut reader = Names::new(&mut context.memory);
+    let names = context.memory.mark();
+    if context.has(ALL) {
+        context.memory.push_word(z!("."));
+        context.memory.push_word(z!(".."));
+    }
+    while context.capture != Capture::Beginning || context.memory.length(names) < BEGINNING {
+        match reader.next(&context.memory, directory.fd()) {
+            Ok(None) => break,
+            Ok(Some(entry)) if entry.name.first() != '.' || context.has(ALL | ALMOST_ALL) => {
+                let mark = context.memory.mark();
+                if context.memory.is_full(entry.name) {
+                    context.memory.release(names);
+                    context.fail(path, Errno::ENOMEM);
+                    break;
+                }
+                context.memory.extend(entry.name);
+                let name = context.memory.string(mark);
+                context.memory.push_word(name);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                context.fail(path, error);
+                break;
+            }
+        }
+    }
+    let text = context.memory.mark();
+    if header || context.has(RECURSIVE) {
+        if !core::mem::take(first) {
+            context.memory.push('\n');
+        }
+        context.memory.extend(path);
+        context.memory.extend(z!(":\n"));
+    }
+    *first = false;
+    let words = context.memory.words(names);
+    print_lines(context, directory.fd(), words, text, true)?;
+    drop::<Open>(directory);
+    if context.has(RECURSIVE) {
+        for index in 0..words.len() {
+            let place = if context.has(REVERSE) { words.len() - 1 - index } else { index };
+            let Some(name) = words.get(place) else { break };
+            let name = name.get();
+            let below = context.memory.mark();
+            let inner = context.path(path, name);
+            if !name.is_dots() && sys::mode(inner, Follow::No).is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY) {
+                if context.capture == Capture::No {
+                    list(context, inner, true, first)?;
+                    context.memory.release(below);
+                } else {
+                    // The path would lie in the midst of the output.
+                    return Err(context.refuse(z!("-R"), z!("not supported in $( )")));
+                }
+            } else {
+                context.memory.release(below);
+            }
+        }
+    }
+    done(context, mark, text)
+}
+
+/// The output stays, and what it was made of goes.
+fn done(context: &mut Context, mark: Mark, text: Mark) -> Done {
+    if context.capture == Capture::No {
+        context.memory.release(mark);
+    } else {
+        context.memory.lower(mark, text);
+    }
+    Ok(())
+}
+
+fn print_names(context: &mut Context, directory: Fd, mark: Mark, total: bool) -> Done {
+    let text = context.memory.mark();
+    let words = context.memory.words(mark);
+    print_lines(context, directory, words, text, total)?;
+    done(context, mark, text)
+}
+
+/// Columns of numbers: links, owner, group, size.
+type Columns = [u64; 4];
+
+fn columns(stat: &Stat) -> Columns {
+    [stat.links.into(), stat.uid.into(), stat.gid.into(), stat.size]
+}
+
+fn print_lines(context: &mut Context, directory: Fd, names: Words, text: Mark, total: bool) -> Done {
+    sort(names);
+    let mut widths = [0_usize; 4];
+    if context.has(LONG) {
+        let mut blocks = 0;
         for name in names {
-            self.memory.extend(name.get());
-            self.memory.push(b'\n');
+            let mut buffer = Stat::buffer();
+            let Ok(stat) = sys::stat(directory, name.get(), Follow::No, &mut buffer) else { continue };
+            blocks += stat.blocks;
+            let mark = context.memory.mark();
+            for (index, (width, number)) in widths.iter_mut().zip(columns(stat)).enumerate() {
+                push_number(context, number, index == 3);
+                *width = context.memory.length(mark).max(*width);
+                context.memory.cut(mark, 0);
+            }
         }
-        if !self.capture {
-            self.print(place);
+        if total {
+            context.memory.extend(z!("total "));
+            push_number(context, if context.has(HUMAN) { blocks * 512 } else { blocks / 2 }, true);
+            context.memory.push('\n');
+        }
+    }
+    for index in 0..names.len() {
+        let place = if context.has(REVERSE) { names.len() - 1 - index } else { index };
+        let Some(name) = names.get(place) else { break };
+        print_line(context, directory, name.get(), &widths);
+        if context.capture == Capture::No && context.memory.length(text) > CHUNK {
+            context.print(text)?;
+        }
+    }
+    if context.capture == Capture::No {
+        let written = sys::write_all(context.streams.output, context.memory.cells(text));
+        context.memory.cut(text, 0);
+        context.outcome(z!("stdout"), written)?;
+    }
+    Ok(())
+}
+
+fn print_line(context: &mut Context, directory: Fd, name: ZStr, widths: &[usize; 4]) {
+    let mut mode = 0;
+    let mut buffer = Stat::buffer();
+    if context.has(LONG | CLASSIFY) {
+        let stat = sys::stat(directory, name, Follow::No, &mut buffer);
+        let Ok(stat) = context.outcome(name, stat) else { return };
+        mode = stat.mode();
+        if context.has(LONG) {
+            push_mode(&mut context.memory, mode);
+            for (index, (number, width)) in columns(stat).into_iter().zip(widths).enumerate() {
+                context.memory.push(' ');
+                let mark = context.memory.mark();
+                push_number(context, number, index == 3);
+                let length = context.memory.length(mark);
+                context.memory.cut(mark, 0);
+                for _ in length..*width {
+                    context.memory.push(' ');
+                }
+                push_number(context, number, index == 3);
+            }
+            context.memory.push(' ');
+            push_time(&mut context.memory, stat.modified.seconds);
+            context.memory.push(' ');
+        }
+    }
+    context.memory.extend(name);
+    let kind = mode & sys::TYPE;
+    if kind == sys::SYMLINK && context.has(LONG) {
+        context.memory.extend(z!(" -> "));
+        let read = readlink::read(context, directory, name);
+        let _ = context.outcome(name, read);
+    } else if context.has(CLASSIFY) {
+        match kind {
+            sys::DIRECTORY => context.memory.push('/'),
+            sys::SYMLINK => context.memory.push('@'),
+            sys::FIFO => context.memory.push('|'),
+            sys::SOCKET => context.memory.push('='),
+            _ if mode & 0o111 != 0 => context.memory.push('*'),
+            _ => {}
+        }
+    }
+    context.memory.push('\n');
+}
+
+/// `drwxr-xr-x`; s and t as POSIX has them.
+fn push_mode(memory: &mut Memory, mode: u32) {
+    memory.push(match mode & sys::TYPE {
+        sys::DIRECTORY => 'd',
+        sys::SYMLINK => 'l',
+        sys::REGULAR => '-',
+        sys::FIFO => 'p',
+        sys::SOCKET => 's',
+        0o020000 => 'c',
+        _ => 'b',
+    });
+    for who in 0..3 {
+        let bits = mode >> (6 - 3 * who);
+        memory.push(if bits & 4 != 0 { 'r' } else { '-' });
+        memory.push(if bits & 2 != 0 { 'w' } else { '-' });
+        let special = mode & 0o4000 >> who != 0;
+        memory.push(match (special, bits & 1 != 0) {
+            (false, false) => '-',
+            (false, true) => 'x',
+            (true, false) => {
+                if who < 2 {
+                    'S'
+                } else {
+                    'T'
+                }
+            }
+            (true, true) => {
+                if who < 2 {
+                    's'
+                } else {
+                    't'
+                }
+            }
+        });
+    }
+}
+
+/// A number; with `-h`, if it is one of bytes, as 1.5K or 20M, rounded up.
+fn push_number(context: &mut Context, number: u64, bytes: bool) {
+    let memory = &mut context.memory;
+    if !bytes || context.options & HUMAN == 0 || number < 1024 {
+        return memory.push_digits(number, 10);
+    }
+    let mut shift = 0;
+    for unit in z!("KMGTPE") {
+        shift += 10;
+        let whole = number >> shift;
+        let part = number & ((1 << shift) - 1);
+        // Below 10 with one digit behind the point.
+        let tenths = whole * 10
+            + ((part >> (shift - 10)) * 10 + u64::from(part & ((1 << (shift - 10)) - 1) != 0) * 9).div_ceil(1024);
+        let rounded = whole + u64::from(part != 0);
+        if tenths < 100 {
+            memory.push_digits(tenths / 10, 10);
+            memory.push('.');
+            memory.push_digits(tenths % 10, 10);
+        } else if rounded < 1024 {
+            memory.push_digits(rounded, 10);
+        } else {
+            continue;
+        }
+        return memory.push(unit);
+    }
+}
+
+/// `2026-11-25 08:30`, UTC.
+fn push_time(memory: &mut Memory, seconds: i64) {
+    let minutes = seconds.div_euclid(60);
+    // Days since 1 March of the year 0, in whole eras of 400 years: the leap day is a year's last.
+    let days = minutes.div_euclid(1440) + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = [
+        (year + era * 400 + i64::from(month >= 10), '-'),
+        ((month + 2) % 12 + 1, '-'),
+        (day - (153 * month + 2) / 5 + 1, ' '),
+        (minutes.rem_euclid(1440) / 60, ':'),
+        (minutes.rem_euclid(60), '\0'),
+    ];
+    for (number, behind) in date {
+        if number < 10 {
+            memory.push('0');
+        }
+        memory.push_digits(number.unsigned_abs(), 10);
+        if behind != '\0' {
+            memory.push(behind);
         }
     }
 }
 
 /// Comb sort: close to the fastest, and the shortest.
-fn sort(names: Words) {
+pub(crate) fn sort(names: Words) {
     let mut gap = names.len();
     let mut sorted = false;
     while !sorted {

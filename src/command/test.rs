@@ -1,52 +1,102 @@
 //! `test EXPRESSION`, `[ EXPRESSION ]`
 
-use super::NOT_CLOSED;
-use crate::memory::ZStr;
-use crate::shell::{Shell, lookup};
-use crate::sys::{self, Follow};
+use super::{Context, Done};
+use crate::report::{NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
+use crate::sys::{self, Fd, Follow, Stat};
+use crate::table;
+use crate::text::ZStr;
+use crate::z;
 
-/// Behind the types of file stand the type bits of their modes, as a digit; `:` follows 9.
-const OPERATORS: ZStr = ZStr::new(c"-L=: -d=4 -f=8 -e= -n= -z=");
-const SYMLINK: u8 = 0;
-const EXISTS: u8 = 3;
-const EMPTY: u8 = 5;
+table! {
+    /// Operators before one operand: behind those that are about a type of file stand the type bits of its mode, as a
+    /// letter: `@` and the bits.
+    OPERATORS: Operator {
+        DIRECTORY "-d" "D";
+        REGULAR "-f" "H";
+        EXISTS "-e" "";
+        NOT_EMPTY "-n" "";
+        EMPTY "-z" "";
+        SIZE "-s" "";
+        LINK "-L" "J";
+        LINK_TOO "-h" "J";
+        READ "-r" "";
+        WRITE "-w" "";
+        EXECUTE "-x" "";
+    }
+}
 
-impl<'a> Shell<'a> {
-    /// True (0) or false (1): nothing, STRING, `-d PATH` and its like, or `!` and one of these.
-    pub(super) fn test(&mut self, bracket: bool) {
-        if bracket {
-            match self.words {
-                [rest @ .., last] if last.get().is(const { ZStr::new(c"]") }) => self.words = rest,
-                _ => self.refuse(self.name, NOT_CLOSED),
-            }
+const _: () = assert!('@' as u32 + (sys::DIRECTORY >> 12) == 'D' as u32);
+const _: () =
+    assert!('@' as u32 + (sys::REGULAR >> 12) == 'H' as u32 && '@' as u32 + (sys::SYMLINK >> 12) == 'J' as u32);
+
+/// True (0) or false (1): as POSIX has it for up to four words, which only their number tells apart.
+pub(super) fn run(context: &mut Context) -> Done {
+    if context.name.base().is(z!("[")) {
+        match context.words {
+            [rest @ .., last] if last.get().is(z!("]")) => context.words = rest,
+            _ => return Err(context.refuse(context.name, NOT_CLOSED)),
         }
-        let mut negate = false;
-        let holds = loop {
-            let left = self.words.len();
-            let word = self.next().unwrap_or(ZStr::EMPTY);
-            if left < 2 {
-                break !word.is_empty();
+    }
+    let mut negate = false;
+    let holds = loop {
+        match context.words {
+            [] => break false,
+            [word] => break !word.get().is_empty(),
+            [left, operator, right] if let Some(equal) = binary(operator.get()) => {
+                break left.get().is(right.get()) == equal;
             }
-            if word.is(const { ZStr::new(c"!") }) {
+            [not, rest @ ..] if not.get().is(z!("!")) => {
                 negate = !negate;
-                continue;
+                context.words = rest;
             }
-            let (operator, kind) = lookup(OPERATORS, word, false);
-            if operator > EMPTY {
-                self.unsupported(word);
+            [operator, operand] => {
+                let (found, row) = Operator::find(operator.get());
+                if found == Operator::UNKNOWN {
+                    return Err(context.refuse(operator.get(), NOT_SUPPORTED));
+                }
+                let operand = operand.get();
+                break context.run && unary(found, row.first(), operand);
             }
-            let operand = self.next().unwrap_or(ZStr::EMPTY);
-            if operator > EXISTS {
-                break operand.is_empty() == (operator == EMPTY);
+            [_, operator, _] => {
+                let operator = operator.get();
+                return Err(if operator.is(z!("-a")) || operator.is(z!("-o")) {
+                    context.refuse_for(operator, z!("use two tests with && or ||"))
+                } else {
+                    context.refuse(operator, NOT_SUPPORTED)
+                });
             }
-            if !self.run {
-                return;
+            [.., last] => return Err(context.refuse(last.get(), UNEXPECTED)),
+        }
+    };
+    if context.run {
+        context.status = u8::from(holds == negate);
+    }
+    Ok(())
+}
+
+/// Whether an operator between two strings wants them to be the same.
+fn binary(operator: ZStr) -> Option<bool> {
+    if operator.is(z!("=")) {
+        return Some(true);
+    }
+    operator.is(z!("!=")).then_some(false)
+}
+
+fn unary(operator: Operator, kind: char, operand: ZStr) -> bool {
+    match operator {
+        Operator::NOT_EMPTY | Operator::EMPTY => operand.is_empty() == (operator == Operator::EMPTY),
+        Operator::READ => sys::access(operand, 4),
+        Operator::WRITE => sys::access(operand, 2),
+        Operator::EXECUTE => sys::access(operand, 1),
+        _ => {
+            let follow = if kind == 'J' { Follow::No } else { Follow::Yes };
+            let mut buffer = Stat::buffer();
+            let Ok(stat) = sys::stat(Fd::CWD, operand, follow, &mut buffer) else { return false };
+            match operator {
+                Operator::EXISTS => true,
+                Operator::SIZE => stat.size > 0,
+                _ => kind as u32 == '@' as u32 + (stat.mode() >> 12),
             }
-            let mode = sys::mode(operand, if operator == SYMLINK { Follow::No } else { Follow::Yes });
-            break mode >= 0 && (operator == EXISTS || kind.first() == b'0' + (mode >> 12) as u8);
-        };
-        if self.run {
-            self.status = u8::from(holds == negate);
         }
     }
 }

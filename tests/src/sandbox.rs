@@ -19,7 +19,7 @@ use tempfile::TempDir;
 /// What stands at `/bin/sh` in a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The file that ships, at `/bin/link-model-and-wait`, with `/bin/sh` and `/bin/sleep` as the same file.
+    /// The file that ships, at `/bin/link-model-and-wait`, and by the names of its commands in `/bin`.
     Shipped(Arch),
     /// dash and the machine's coreutils.
     Dash,
@@ -284,7 +284,10 @@ impl Sandbox {
             Program::Shipped(arch) => {
                 let file = self.make_directory("/bin").join("link-model-and-wait");
                 fs::copy(arch.shipped_file(), &file).expect("a copy of the shipped file");
-                for name in ["sh", "sleep"] {
+                for name in [
+                    "[", "cat", "chmod", "cp", "echo", "false", "ln", "ls", "mkdir", "readlink", "rm", "sh", "sleep", "tail",
+                    "tar", "test", "touch", "true",
+                ] {
                     fs::hard_link(&file, file.with_file_name(name)).expect(name);
                 }
             }

@@ -1,0 +1,505 @@
+//! `cp [-rRapdPfTv] SOURCE... DESTINATION`
+//!
+//! A name is taken only by what is whole. A file is written under another name, `.modelcar-` and a number, and renamed;
+//! so is a directory that is not there yet, with all that is in it. The number comes of the name, so that what a killed
+//! process has left is found by the next one and removed. What goes wrong ends the copy of that operand, and what was
+//! written of it under another name is removed.
+
+use super::{Context, Done, Failed, option, readlink, tree};
+use crate::report::UNEXPECTED;
+use crate::sys::{self, Errno, Fd, Follow, Open, Rename, Stat, flags};
+use crate::text::ZStr;
+use crate::z;
+use tree::{Step, Walk};
+
+const RECURSIVE: u32 = option("cp", 'r') | option("cp", 'R') | option("cp", 'a');
+const PRESERVE: u32 = option("cp", 'p') | option("cp", 'a');
+const LINKS: u32 = RECURSIVE | option("cp", 'd') | option("cp", 'P');
+const NO_DIRECTORY: u32 = option("cp", 'T');
+const VERBOSE: u32 = option("cp", 'v');
+
+/// Copies files, and with `-r` directories; symbolic links in them stay links. `-p`: with times, and owners where it may.
+pub(super) fn run(context: &mut Context) -> Done {
+    let [sources @ .., last] = context.words else { return Ok(()) };
+    if !context.run {
+        return Ok(());
+    }
+    let destination = last.get();
+    let there = sys::mode(destination, Follow::Yes);
+    let inside = !context.has(NO_DIRECTORY) && there.is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY);
+    if sources.len() > 1 && !inside {
+        if context.has(NO_DIRECTORY) {
+            return Err(context.refuse(destination, UNEXPECTED));
+        }
+        return Err(context.fail(destination, there.err().unwrap_or(Errno::ENOTDIR)));
+    }
+    let slash = ends_with_slash(destination);
+    for source in sources {
+        let source = source.get();
+        let mark = context.memory.mark();
+        let base = source.base();
+        let inner = if inside && !base.is_dots() { base } else { z!("") };
+        let target = context.path(destination, inner);
+        let options = context.options;
+        copy(context, &mut Copy::new(source, target, options, slash && !inside));
+        context.memory.release(mark);
+    }
+    Ok(())
+}
+
+/// Copies the tree `source` to `target` in one step, in the place of a link, an empty directory or an earlier copy.
+/// Returns how many files and bytes that were.
+pub(super) fn replace<'a>(context: &mut Context<'a>, source: ZStr<'a>, target: ZStr<'a>) -> Option<(u64, u64)> {
+    let mut job = Copy::new(source, target, RECURSIVE | PRESERVE, false);
+    job.replace = true;
+    copy(context, &mut job);
+    (!job.failed).then_some((job.files, job.bytes))
+}
+
+fn copy<'a>(context: &mut Context<'a>, job: &mut Copy<'a>) {
+    tree::walk(context, Fd::CWD, job.source, Some(job), visit);
+    if job.failed && job.fresh {
+        // What was written of the tree that has not got its name.
+        let name = temporary(context, if job.fresh_depth == 0 { job.target } else { z!("") }, job.number);
+        tree::remove(context, job.above.as_ref().map_or(Fd::CWD, Open::fd), name);
+    }
+}
+
+fn ends_with_slash(path: ZStr) -> bool {
+    path.last() == Some('/')
+}
+
+/// A copy, and where it stands.
+pub(super) struct Copy<'a> {
+    source: ZStr<'a>,
+    target: ZStr<'a>,
+    options: u32,
+    /// The target must be a directory.
+    directory: bool,
+    /// Whatever bears the target's name is replaced.
+    replace: bool,
+    /// The directory that is copied to, but at depth 0, and which it is.
+    to: Option<Open>,
+    identity: [u64; 2],
+    /// The directory that all goes into: not to be copied itself.
+    into: [u64; 2],
+    /// Nobody sees yet what is written: it is in a tree that has not got its name.
+    fresh: bool,
+    /// Where that tree begins: its depth, the directory above, the number in its name for the time being.
+    fresh_depth: usize,
+    above: Option<Open>,
+    number: u64,
+    failed: bool,
+    files: u64,
+    bytes: u64,
+}
+
+impl<'a> Copy<'a> {
+    fn new(source: ZStr<'a>, target: ZStr<'a>, options: u32, directory: bool) -> Self {
+        Copy {
+            source,
+            target,
+            options,
+            directory,
+            replace: false,
+            to: None,
+            identity: [0; 2],
+            into: [0; 2],
+            fresh: false,
+            fresh_depth: 0,
+            above: None,
+            number: 0,
+            failed: false,
+            files: 0,
+            bytes: 0,
+        }
+    }
+
+    fn has(&self, options: u32) -> bool {
+        self.options & options != 0
+    }
+
+    fn directory(&self) -> Fd {
+        self.to.as_ref().map_or(Fd::CWD, Open::fd)
+    }
+}
+
+fn visit(walk: &mut Walk, step: Step) -> Done<bool> {
+    let Some(copy) = walk.copy.take() else { return Err(Failed) };
+    let done = match step {
+        Step::Before => before(walk, copy),
+        Step::After => after(walk, copy).map(|()| false),
+    };
+    copy.failed |= done.is_err();
+    walk.over |= done.is_err();
+    walk.copy = Some(copy);
+    done
+}
+
+/// The name of the file at hand where it is copied to.
+fn name<'a>(walk: &Walk<'_, 'a>, copy: &Copy<'a>) -> ZStr<'a> {
+    if walk.depth == 0 { copy.target } else { walk.name() }
+}
+
+/// The path of the file at hand where it is copied to, for a message.
+fn path<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> ZStr<'a> {
+    let mut below = walk.path();
+    let mut source = copy.source;
+    while !source.is_empty() && source.first() == below.first() {
+        source = source.rest();
+        below = below.rest();
+    }
+    while below.first() == '/' {
+        below = below.rest();
+    }
+    walk.context.path(copy.target, below)
+}
+
+/// A name for the time being, beside `target`.
+pub(super) fn temporary<'a>(context: &mut Context<'a>, target: ZStr, number: u64) -> ZStr<'a> {
+    let mark = context.memory.mark();
+    let base = target.base();
+    let mut rest = target;
+    while rest != base && !rest.is_empty() {
+        context.memory.push(rest.first());
+        rest = rest.rest();
+    }
+    context.memory.extend(z!(".modelcar-"));
+    context.memory.push_digits(number, 10);
+    context.memory.string(mark)
+}
+
+/// A number that the next process makes of the same name, too. FNV-1a.
+fn number(name: ZStr) -> u64 {
+    let mut hash = 0x811c_9dc5_u32;
+    for byte in name {
+        hash = (hash ^ byte as u32).wrapping_mul(0x0100_0193);
+    }
+    hash.into()
+}
+
+/// Makes `make` make something new: under the name itself if nobody sees it, else under one for the time being, which it
+/// returns.
+fn make<'a, T>(
+    walk: &mut Walk<'_, 'a>,
+    copy: &mut Copy<'a>,
+    make: impl Fn(ZStr) -> Result<T, Errno>,
+) -> Done<(ZStr<'a>, T)> {
+    let target = name(walk, copy);
+    let mut place = target;
+    let mut made;
+    if copy.fresh {
+        made = make(place);
+    } else {
+        copy.number = number(target.base());
+        place = temporary(walk.context, target, copy.number);
+        made = make(place);
+        if matches!(made, Err(Errno::EEXIST)) {
+            if !tree::remove(walk.context, copy.directory(), place) {
+                // It is another user's: then a name that he could not foresee.
+                walk.context.status = 0;
+                copy.number = walk.context.start.random >> 32;
+                place = temporary(walk.context, target, copy.number);
+            }
+            made = make(place);
+        }
+    }
+    match made {
+        Ok(made) => Ok((place, made)),
+        Err(error) => {
+            let path = path(walk, copy);
+            Err(walk.context.fail(path, error))
+        }
+    }
+}
+
+fn before<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done<bool> {
+    let mark = walk.context.memory.mark();
+    let mut buffer = Stat::buffer();
+    let follow =
+        if walk.depth == 0 && (!copy.has(LINKS) || ends_with_slash(copy.source)) { Follow::Yes } else { Follow::No };
+    let (directory, from) = (walk.directory(), walk.name());
+    let stat = sys::stat(directory, from, follow, &mut buffer);
+    let stat = walk.context.outcome(walk.path(), stat)?;
+    if copy.has(VERBOSE) {
+        say(walk, copy)?;
+    }
+    let kind = stat.mode() & sys::TYPE;
+    let result = match kind {
+        sys::DIRECTORY => enter(walk, copy, stat),
+        sys::REGULAR | sys::SYMLINK => leaf(walk, copy, stat, follow).map(|()| false),
+        _ => Err(walk.context.fail(walk.path(), Errno::EOPNOTSUPP)),
+    };
+    walk.context.memory.release(mark);
+    result
+}
+
+fn say<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> Done {
+    let path = path(walk, copy);
+    let mark = walk.context.memory.mark();
+    let from = walk.path();
+    let memory = &mut walk.context.memory;
+    for piece in [z!("'"), from, z!("' -> '"), path, z!("'\n")] {
+        memory.extend(piece);
+    }
+    walk.context.print(mark)
+}
+
+/// Goes into a directory, which is made if it is not there.
+fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<bool> {
+    let from = walk.path();
+    if !copy.has(RECURSIVE) {
+        return Err(walk.context.fail(from, Errno::EISDIR));
+    }
+    let [major, minor] = stat.device;
+    if [stat.inode, u64::from(major) << 32 | u64::from(minor)] == copy.into {
+        return Err(walk.context.refuse(from, z!("cannot copy a directory into itself")));
+    }
+    let to = copy.directory();
+    let target = name(walk, copy);
+    let mut begins = false;
+    let mut place = target;
+    let follow = if walk.depth == 0 && !copy.replace { Follow::Yes } else { Follow::No };
+    let there = if copy.fresh {
+        Err(Errno::ENOENT)
+    } else {
+        sys::stat(to, target, follow, &mut Stat::buffer()).map(Stat::mode)
+    };
+    let how = match there {
+        Ok(mode) if !copy.replace => {
+            if mode & sys::TYPE != sys::DIRECTORY {
+                let path = path(walk, copy);
+                return Err(walk.context.fail(path, Errno::ENOTDIR));
+            }
+            if follow == Follow::Yes { flags::DIRECTORY } else { flags::SUBDIRECTORY }
+        }
+        _ => {
+            begins = !copy.fresh;
+            let mode = stat.mode() & 0o777 | 0o700;
+            (place, ()) = make(walk, copy, |place| sys::mkdir(to, place, mode))?;
+            flags::SUBDIRECTORY
+        }
+    };
+    let opened = sys::open(to, place, how, 0).and_then(|open| Ok((tree::identity(open.fd())?, open)));
+    let made = begins || copy.fresh;
+    if begins {
+        (copy.fresh, copy.fresh_depth) = (true, walk.depth);
+    }
+    let path = path(walk, copy);
+    let (identity, open) = match walk.context.outcome(path, opened) {
+        Ok(opened) => opened,
+        Err(failed) => {
+            if begins {
+                copy.above = copy.to.take();
+            }
+            return Err(failed);
+        }
+    };
+    let memory = &mut walk.context.memory;
+    memory.push_number(copy.identity[0]);
+    memory.push_number(copy.identity[1]);
+    memory.push_number(u64::from(begins) | u64::from(made) << 1);
+    let before = copy.to.replace(open);
+    if begins {
+        copy.above = before;
+    }
+    copy.identity = identity;
+    if walk.depth == 0 {
+        copy.into = identity;
+    }
+    Ok(true)
+}
+
+/// Leaves a directory: what was made gets its attributes, and its name.
+fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
+    let mark = walk.context.memory.mark();
+    let result = leave(walk, copy);
+    walk.context.memory.release(mark);
+    result
+}
+
+fn leave<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
+    let memory = &mut walk.context.memory;
+    let how = memory.pop_number();
+    let second = memory.pop_number();
+    let above = [memory.pop_number(), second];
+    let (begins, made) = (how & 1 != 0, how & 2 != 0);
+    let path = path(walk, copy);
+    let target = name(walk, copy);
+    let left = copy.to.take();
+    if begins {
+        // Still to be removed if something goes wrong, until it has its name.
+        copy.to = copy.above.take();
+    } else if let (Some(left), 1..) = (&left, walk.depth) {
+        let back = tree::back(left.fd(), above);
+        copy.to = Some(walk.context.outcome(path, back)?);
+    }
+    copy.identity = above;
+    let to = copy.directory();
+    let mut place = target;
+    if begins {
+        place = temporary(walk.context, target, copy.number);
+    }
+    let mut buffer = Stat::buffer();
+    let stat = sys::stat(walk.directory(), walk.name(), Follow::Yes, &mut buffer);
+    let result = match walk.context.outcome(walk.path(), stat) {
+        Ok(stat) => {
+            attributes(copy, place, stat, Follow::Yes);
+            let mut done = Ok(());
+            if made && !copy.has(PRESERVE) && stat.mode() & 0o700 != 0o700 {
+                // It was made so that it could be written to; the umask is in what it got.
+                let got = sys::stat(to, place, Follow::No, &mut Stat::buffer()).map(Stat::mode);
+                done = got.and_then(|got| sys::chmod(to, place, got & 0o7777 & !(0o700 & !stat.mode())));
+            }
+            if begins && done.is_ok() {
+                done = settle(walk.context, copy, place, target);
+            }
+            walk.context.outcome(path, done)
+        }
+        Err(failed) => Err(failed),
+    };
+    if begins {
+        copy.fresh = false;
+        if result.is_err() {
+            tree::remove(walk.context, to, place);
+        }
+    }
+    result
+}
+
+/// Gives a tree its name.
+fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Result<(), Errno> {
+    let to = copy.directory();
+    if !copy.replace {
+        return sys::rename(to, place, target, Rename::Replace);
+    }
+    // What tells the next start that it is a copy, and not somebody's own: its inode, in a link beside it.
+    let copied = sys::stat(to, place, Follow::No, &mut Stat::buffer())?.inode;
+    let mark = context.memory.mark();
+    context.memory.push_digits(copied, 10);
+    let text = context.memory.string(mark);
+    let record = record(context, target);
+    match sys::stat(to, target, Follow::No, &mut Stat::buffer()) {
+        Err(Errno::ENOENT) => {}
+        Err(error) => return Err(error),
+        Ok(there) => {
+            if there.is(sys::DIRECTORY) {
+                let empty = sys::unlink(to, target, true);
+                let mark = context.memory.mark();
+                let known = readlink::read(context, to, record).is_ok() && {
+                    let held = context.memory.string(mark);
+                    let mark = context.memory.mark();
+                    context.memory.push_digits(there.inode, 10);
+                    held.is(context.memory.string(mark))
+                };
+                if empty.is_err() && !known {
+                    return Err(Errno::EEXIST);
+                }
+            }
+            let _ = sys::unlink(to, record, false);
+            sys::symlink(text, to, record)?;
+            if sys::rename(to, place, target, Rename::Exchange).is_ok() {
+                tree::remove(context, to, place);
+                return Ok(());
+            }
+            tree::remove(context, to, target);
+            return sys::rename(to, place, target, Rename::Replace);
+        }
+    }
+    let _ = sys::unlink(to, record, false);
+    sys::symlink(text, to, record)?;
+    sys::rename(to, place, target, Rename::Replace)
+}
+
+fn record<'a>(context: &mut Context<'a>, target: ZStr) -> ZStr<'a> {
+    let mark = context.memory.mark();
+    temporary(context, target, number(target.base()));
+    context.memory.strip(mark, '\0');
+    context.memory.extend(z!(".copy"));
+    context.memory.string(mark)
+}
+
+/// Copies a file, or a symbolic link.
+fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: Follow) -> Done {
+    let (to, target) = (copy.directory(), name(walk, copy));
+    let (directory, from) = (walk.directory(), walk.name());
+    if copy.directory && walk.depth == 0 {
+        let path = path(walk, copy);
+        return Err(walk.context.fail(path, Errno::ENOTDIR));
+    }
+    // What is there is replaced, if it is a file; it keeps its mode.
+    let mut kept = None;
+    if !copy.fresh {
+        let mut buffer = Stat::buffer();
+        let there = sys::stat(to, target, if stat.is(sys::SYMLINK) { Follow::No } else { Follow::Yes }, &mut buffer);
+        if let Ok(there) = there {
+            let wrong = if there.is(sys::DIRECTORY) {
+                Some(Errno::EISDIR)
+            } else if !there.is(sys::REGULAR) && !there.is(sys::SYMLINK) {
+                Some(Errno::EOPNOTSUPP)
+            } else {
+                None
+            };
+            let path = path(walk, copy);
+            if let Some(error) = wrong {
+                return Err(walk.context.fail(path, error));
+            }
+            if there.is_same(stat) {
+                return Err(walk.context.refuse(path, z!("is the same file")));
+            }
+            kept = there.is(sys::REGULAR).then_some(there.mode());
+        }
+    }
+    let place;
+    if stat.is(sys::SYMLINK) {
+        let mark = walk.context.memory.mark();
+        let read = readlink::read(walk.context, directory, from);
+        walk.context.outcome(walk.path(), read)?;
+        let held = walk.context.memory.string(mark);
+        (place, ()) = make(walk, copy, |place| sys::symlink(held, to, place))?;
+        attributes(copy, place, stat, Follow::No);
+    } else {
+        let how = if follow == Follow::Yes { flags::READ } else { flags::READ_FILE };
+        let source = sys::open(directory, from, how, 0);
+        let source = walk.context.outcome(walk.path(), source)?;
+        let mode = stat.mode() & 0o777;
+        let file;
+        (place, file) = make(walk, copy, |place| sys::open(to, place, flags::NEW, mode))?;
+        let mut done = tree::copy_content(walk.context, source.fd(), file.fd());
+        if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
+            done = sys::chmod(to, place, mode & 0o7777);
+        }
+        attributes(copy, place, stat, Follow::Yes);
+        if done.is_err() {
+            let _ = sys::unlink(to, place, false);
+            let path = path(walk, copy);
+            return walk.context.outcome(path, done);
+        }
+    }
+    copy.files += 1;
+    copy.bytes += stat.size;
+    if copy.fresh {
+        return Ok(());
+    }
+    let renamed = sys::rename(to, place, target, Rename::Replace);
+    if renamed.is_err() {
+        let _ = sys::unlink(to, place, false);
+    }
+    let path = path(walk, copy);
+    walk.context.outcome(path, renamed)
+}
+
+/// Gives `place` what `-p` wants, as far as it may: not everybody may give files away, or set the times of others'.
+fn attributes(copy: &Copy, place: ZStr, stat: &Stat, follow: Follow) {
+    if !copy.has(PRESERVE) {
+        return;
+    }
+    let to = copy.directory();
+    let owned = sys::chown(to, place, stat).is_ok();
+    if follow == Follow::Yes {
+        // Whose rights it would run with is another user's then.
+        let mode = stat.mode() & if owned { 0o7777 } else { 0o1777 };
+        let _ = sys::chmod(to, place, mode);
+    }
+    let _ = sys::set_times(to, place, Some(stat), follow);
+}
