@@ -6,9 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 # The list of architectures, by the name that an image has for them.
 ARCHES=()
+# shellcheck disable=SC2034 # used by those that source this
 declare -A TARGET=() QEMU=() CPU=() DEBIAN=()
 while read -r image kernel debian target _ _ _ _ cpu _; do
   ARCHES+=("$image")
+  # shellcheck disable=SC2034
   TARGET[$image]=$target QEMU[$image]=$kernel CPU[$image]=$cpu DEBIAN[$image]=$debian
 done < <(grep -vE '^(#|image )' arches.txt)
 unset image kernel debian target cpu

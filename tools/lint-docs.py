@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Checks what documents promise: links lead to files and headings that exist, `make` targets and scripts exist too."""
+"""Checks what documents promise: links lead to files and headings that exist, `make` targets and scripts exist too,
+and that those which tell the architectures tell all of arches.txt."""
 
 import os
 import re
 import subprocess
 import sys
+
+from arches import ARCHES
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
@@ -41,4 +44,8 @@ for path in filter(os.path.exists, listed.stdout.split()):
     for script in re.findall(r"(?:^|[\s`])((?:tools|tests|bench|examples)/[\w./-]+\.(?:sh|py))", code, re.M):
         if not os.path.exists(script):
             wrong.append(f"{path}: {script} does not exist")
+for path in ("README.md", "CHANGELOG.md", "docs/abi.md", "python/README.md", "python/pyproject.toml"):
+    for arch, row in ARCHES.items():
+        if not re.search(rf"\b({arch}|{row['kernel']})\b", read(path)):
+            wrong.append(f"{path} says nothing of {arch}, which is in arches.txt")
 sys.exit("\n".join(wrong) or 0)

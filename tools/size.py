@@ -288,6 +288,7 @@ def values(record, history):
     for key in FIGURES:
         figures = [record[arch][key] for arch in ARCHES if record[arch].get(key) is not None]
         result[f"{key}.range"] = f"{min(figures):,} to {max(figures):,}" if figures else "not recorded"
+    result["platforms"] = " and ".join(", ".join(ARCHES).rsplit(", ", 1))
     result["peers"] = peers(record)
     rows = "| version | " + " | ".join(ARCHES) + " |\n|---|" + "--:|" * len(ARCHES) + "\n"
     for version, figures in history:
@@ -322,7 +323,7 @@ def with_version(history, record):
 
 def plot(history):
     """Grouped bars, one group per version, one bar per architecture."""
-    colours = [f"hsl({215 + 360 * index // len(ARCHES)} 55% 50%)" for index in range(len(ARCHES))]
+    colours = [f"hsl({215 + 360 * index // len(ARCHES)}, 55%, 50%)" for index in range(len(ARCHES))]
     top = max(figure for _, figures in history for figure in figures if figure is not None)
     width, height, left, bottom = 640, 300, 64, 40
     group = (width - left - 16) / len(history)

@@ -32,7 +32,7 @@ PEER=$(echo "$PWD"/target/clients/peer/modelcar_base_image-0.1.0-*.whl)
 export WHEEL PEER PYTHONDONTWRITEBYTECODE=1 PATH=$venv/bin:$PATH
 
 # In a storage of these tests' own: an image that is pulled into the storage where the very same one was built takes its
-# place, manifest and all, and the list of four platforms then names one that is gone.
+# place, manifest and all, and the list of platforms then names one that is gone.
 storage=$(mktemp -d /tmp/car-XXXXXX)
 cleanup() {
   emulation_off

@@ -66,7 +66,7 @@ def base(tmp_path):
 
 @pytest.fixture
 def car(folder):
-    """A ModelCar for four platforms, made by olot on what our wheel writes."""
+    """A ModelCar for all platforms, made by olot on what our wheel writes."""
     python(OLOT, folder / "car", write_model(folder / "files"))
     return Layout(folder / "car")
 

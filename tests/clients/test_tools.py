@@ -137,7 +137,7 @@ def raw(name):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_push(variant, pushed, folder):
-    """Both tags: four platforms each, under the digest of the archive."""
+    """Both tags: all platforms each, under the digest of the archive."""
     name, out = pushed
     name += "-nonroot" if VARIANTS[variant] else ""
     text = raw(name)
