@@ -59,7 +59,7 @@ pub(super) fn run<'a>(context: &mut Context<'a>) -> Done {
 
 fn visit(walk: &mut Walk, step: Step) -> Done<bool> {
     if step == Step::After {
-        return Ok(true);
+        return Ok(false);
     }
     // The operand itself may be a link to what is meant.
     let follow = if walk.depth == 0 { Follow::Yes } else { Follow::No };

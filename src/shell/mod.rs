@@ -393,6 +393,10 @@ impl<'c, 'a> Shell<'c, 'a> {
         if self.at == start {
             self.unexpected();
         }
+        if self.at.first() == '(' {
+            self.start = start;
+            self.refuse_for(z!("write the commands where they are needed"));
+        }
         let tested = self.tested || self.is_and_or();
         let words = self.context.memory.words(mark);
         let exec = matches!(words, [word] if word.get().is(z!("exec")));

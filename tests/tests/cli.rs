@@ -73,10 +73,10 @@ on_every_architecture!(no_arguments_with_a_volume_link_and_wait, |arch| {
     waits_after(&sandbox, &[ENTRYPOINT], linked);
 });
 
-on_every_architecture!(no_arguments_without_a_volume_wait_in_silence, |arch| {
+on_every_architecture!(no_arguments_without_a_volume_say_so_and_wait, |arch| {
     let sandbox = sandbox(arch);
     let before = sandbox.tree();
-    waits_after(&sandbox, &[ENTRYPOINT], |_| String::new());
+    waits_after(&sandbox, &[ENTRYPOINT], |_| "link-model-and-wait: no /mnt to make a link in: waiting\n".into());
     assert_eq!(sandbox.tree(), before);
 });
 
@@ -116,11 +116,11 @@ on_every_architecture!(a_failed_command_is_one_line_with_the_path_and_the_reason
 
 on_every_architecture!(an_unknown_command_is_127, |arch| {
     let sandbox = sandbox_with_volume(arch);
-    assert_eq!(script(&sandbox, "foo"), only_an_error(127, "sh: foo: not found\n"));
-    assert_eq!(script(&sandbox, "foo && mkdir /mnt/a"), only_an_error(127, "sh: foo: not found\n"));
-    assert_eq!(script(&sandbox, "cp -r /models /mnt/models"), only_an_error(127, "sh: cp: not found\n"));
-    assert_eq!(run(&sandbox, &[ENTRYPOINT, "foo"]), only_an_error(127, "sh: foo: not found\n"));
-    assert_eq!(script(&sandbox, "foo || echo other"), (0, "other\n".into(), "sh: foo: not found\n".into()));
+    let unknown = |name: &str| format!("sh: {name}: not found: this sh has only its own commands\n");
+    assert_eq!(script(&sandbox, "foo"), only_an_error(127, &unknown("foo")));
+    assert_eq!(script(&sandbox, "mkdir /mnt/a && foo"), only_an_error(127, &unknown("foo")));
+    assert_eq!(run(&sandbox, &[ENTRYPOINT, "foo"]), only_an_error(127, &unknown("foo")));
+    assert_eq!(script(&sandbox, "foo || echo other"), only_an_error(127, &unknown("foo")));
 });
 
 on_every_architecture!(what_the_language_does_not_have_is_refused_in_one_line_before_anything_is_run, |arch| {
@@ -130,42 +130,41 @@ on_every_architecture!(what_the_language_does_not_have_is_refused_in_one_line_be
     for (refused, named) in [
         ("true | true", "sh: |"),
         ("true & true", "sh: &"),
-        ("echo a > /mnt/b", "sh: >"),
-        ("cat < /models/model.bin", "sh: <"),
+        ("echo a >| /mnt/b", "sh: >"),
+        ("cat << end", "sh: <"),
+        ("echo a >&3", "sh: "),
         ("true )", "sh: )"),
         ("; true", "sh: ;"),
         ("&& true", "sh: &&"),
         ("done", "sh: done"),
-        ("ls -R /models", "ls: -R"),
-        ("mkdir -m 755 /mnt/b", "mkdir: -m"),
+        ("ls -S /models", "ls: -S"),
+        ("mkdir -m 999 /mnt/b", "mkdir: 999"),
         ("ln /models/model.bin /mnt/b", "ln: "),
-        ("echo $HOME", "sh: $HOME"),
-        ("echo \"${HOME}\"", "sh: \"${HOME}"),
+        ("echo $1", "sh: $1"),
+        ("echo \"${HOME#x}\"", "sh: \"${HOME#"),
         ("echo `id`", "sh: `id`"),
-        ("ls /*", "sh: /*"),
-        ("ls /?nt", "sh: /?nt"),
-        ("A=b", "A=b: "),
+        ("A=b", "sh: A=b: "),
         ("echo 'open", "sh: 'open"),
         ("echo \"open", "sh: \"open"),
         ("(true", "sh: "),
         ("until true; do true", "sh: "),
-        ("case a in a) true;; esac", "case: "),
-        ("f() { true; }", "sh: ()"),
-        ("{ true; }", "sh: {"),
-        ("for i in a; do true; done", "for: "),
+        ("case a in a; esac", "sh: case: "),
+        ("f() { true; }", "sh: f()"),
+        ("{ true }", "sh: "),
+        ("for i in a; do true; done", "sh: for: "),
         ("true | true\ntrue\ntrue\n", "sh: |"),
     ] {
         let (code, stdout, stderr) = script(&sandbox, &format!("mkdir /mnt/a; {refused}"));
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{refused}: {stderr:?}");
         assert!(stderr.starts_with(named), "{refused}: {stderr:?}");
-        assert!(REFUSALS.iter().any(|reason| stderr.ends_with(reason)), "{refused}: {stderr:?}");
+        assert!(REFUSALS.iter().any(|reason| stderr.contains(reason.trim_end())), "{refused}: {stderr:?}");
         assert_eq!(sandbox.tree(), before, "{refused}");
     }
 });
 
 on_every_architecture!(an_unsupported_option_after_the_entrypoint_is_refused, |arch| {
-    let expected = only_an_error(2, "ls: -R: not supported\n");
-    assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-R", "/models"]), expected);
+    let expected = only_an_error(2, "ls: -S: not supported\n");
+    assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-S", "/models"]), expected);
 });
 
 on_every_architecture!(the_exit_code_is_the_scripts, |arch| {

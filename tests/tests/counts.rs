@@ -42,9 +42,9 @@ fn kserves_default_on_a_fresh_volume_takes_nine_system_calls_until_it_waits() {
 }
 
 #[test]
-fn no_arguments_take_one_system_call_more_to_look_for_the_volume() {
+fn no_arguments_take_three_system_calls_more_to_look_where_they_are() {
     let calls = system_calls(&KSERVE_DEFAULT[..1]);
-    assert!(calls.len() <= 10, "{} calls: {calls:?}", calls.len());
+    assert!(calls.len() <= 12, "{} calls: {calls:?}", calls.len());
 }
 
 /// Kilobytes of a field of `/proc/PID/smaps_rollup`.
@@ -62,19 +62,19 @@ fn mappings(process: &Process) -> String {
 }
 
 #[test]
-fn it_waits_in_sixteen_kilobytes_of_memory() {
+fn it_waits_in_the_memory_of_its_file_and_little_more() {
     let sandbox = sandbox();
     // Where the stack begins is random, and with it whether what it holds lies on one page more or less.
     let mut residents = Vec::new();
     for _ in 0..101 {
         let process = waiting(&sandbox);
         let [resident, own, swap] = ["Rss", "Anonymous", "Swap"].map(|field| kilobytes(&process, field));
-        assert!(resident + swap <= 20, "{resident} kB resident: {}", mappings(&process));
+        assert!(resident + swap <= 56, "{resident} kB resident: {}", mappings(&process));
         assert!(own <= 12, "{own} kB of its own: {}", mappings(&process));
         residents.push(resident);
     }
     residents.sort_unstable();
-    assert!(residents[50] <= 16, "the median of {residents:?}");
+    assert!(residents[50] <= 52, "the median of {residents:?}");
 }
 
 #[test]
