@@ -39,8 +39,12 @@ pub fn failure(to: Fd, who: ZStr, what: ZStr, error: Errno) {
         && text.is_empty()
     {
         *text = z!("error ");
-        *hundreds = digit(number / 100);
-        *tens = digit(number / 10 % 10);
+        if number > 99 {
+            *hundreds = digit(number / 100);
+        }
+        if number > 9 {
+            *tens = digit(number / 10 % 10);
+        }
         *ones = digit(number % 10);
     }
     sys::message(to, &pieces);
@@ -86,7 +90,7 @@ const REASONS: ZStr = ZStr::new(
     \xa6Function not implemented\n\
     \xa7Directory not empty\n\
     \xa8Too many levels of symbolic links\n\
-    \xa9statx refused: Linux 4.11 is needed, and a seccomp filter that knows the call\n\
+    \xa9statx refused (needs Linux 4.11, and a seccomp filter that knows it)\n\
     \xc7Value too large for defined data type\n\
     \xdfOperation not supported\n\
     \xf4Stale file handle\n\

@@ -114,6 +114,7 @@ fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut
             }
             Ok(_) => {}
             Err(error) => {
+                context.memory.release(names);
                 context.fail(path, error);
                 break;
             }
