@@ -13,7 +13,7 @@ pub(super) fn run(context: &mut Context) -> Done {
         && !letters.is_empty()
         && letters.all(|letter| z!("neE").has(letter))
     {
-        if !word.get().is(z!("-n")) {
+        if word.get().has('e') || word.get().has('E') {
             return Err(context.refuse(word.get(), NOT_SUPPORTED));
         }
         newline = false;

@@ -4,6 +4,7 @@ use super::{Context, Done, mode, option};
 use crate::report::NOT_SUPPORTED;
 use crate::sys::{self, Errno, Fd, Follow};
 use crate::text::ZStr;
+use crate::z;
 
 const PARENTS: u32 = option("mkdir", 'p');
 const MODE: u32 = option("mkdir", 'm');
@@ -29,6 +30,7 @@ pub(super) fn run(context: &mut Context) -> Done {
 }
 
 fn make(context: &mut Context, path: ZStr, bits: Option<u32>) -> Done {
+    let path = context.path(path, z!(""));
     let mark = context.memory.mark();
     let mut rest = path;
     while let Some(character) = rest.next() {
@@ -39,7 +41,7 @@ fn make(context: &mut Context, path: ZStr, bits: Option<u32>) -> Done {
         }
         let prefix = context.memory.string(mark);
         context.memory.strip(mark, '\0');
-        let mut made = sys::mkdir(Fd::CWD, prefix, bits.unwrap_or(0o777) & 0o777);
+        let mut made = sys::mkdir(Fd::CWD, prefix, bits.filter(|_| last).unwrap_or(0o777) & 0o777);
         match (made, bits) {
             // Only the last directory is of that mode.
             (Ok(()), Some(bits)) if last => made = sys::chmod(Fd::CWD, prefix, bits),

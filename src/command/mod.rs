@@ -354,12 +354,15 @@ impl<'a> Context<'a> {
             }
             let mut given = option.rest();
             while !given.is_empty() {
-                let known = letters.find(given.first());
-                if known.is_empty() || matches!(known.first(), ':' | '\n') || letters.line_len() <= known.line_len() - 1
-                {
+                let (mut known, mut place) = (letters, 0);
+                while known.first() != given.first() && !matches!(known.first(), '\n' | '\0') {
+                    known = known.rest();
+                    place += 1;
+                }
+                if matches!(known.first(), '\n' | '\0' | ':') {
                     return Err(self.refuse(option, NOT_SUPPORTED));
                 }
-                self.options |= 1 << (letters.line_len() - known.line_len());
+                self.options |= 1 << place;
                 given = given.rest();
                 if known.rest().first() == ':' {
                     self.argument = given;
@@ -426,7 +429,9 @@ impl<'a> Context<'a> {
     fn refuse_more(&mut self, what: ZStr, why: ZStr, more: ZStr) -> Failed {
         if self.run || !self.open || !what.is_empty() {
             report::line(self.streams.error, self.name, what, COLON, why, more);
-            self.end(2);
+            // Once it runs, a command may only fail, as its like elsewhere do.
+            let test = matches!(self.name.base().first(), '[') || self.name.base().is(z!("test"));
+            self.end(if self.run && !test { 1 } else { 2 });
         }
         Failed
     }

@@ -20,7 +20,9 @@ pub(super) fn exit(context: &mut Context) -> Done {
 
 /// Fails.
 pub(super) fn no(context: &mut Context) -> Done {
-    context.status = u8::from(context.run);
+    if context.run {
+        context.status = 1;
+    }
     Ok(())
 }
 

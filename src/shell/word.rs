@@ -30,6 +30,7 @@ pub(super) struct Parts {
 table! {
     /// Variables that other shells set themselves.
     OWN: OwnVariable {
+        LAST "_" "";
         PWD "PWD" "";
         OLDPWD "OLDPWD" "";
         IFS "IFS" "";

@@ -124,8 +124,9 @@ fn is_option_that_ls_printed(script: &Script, kind: &Kind) -> bool {
 /// Whether the last line says that something is not understood.
 fn is_refusal(stderr: &[u8]) -> bool {
     let last = stderr.strip_suffix(b"\n").and_then(|text| text.rsplit(|&byte| byte == b'\n').next());
-    let reasons = ["not supported", "unexpected", "not closed", "missing", "too deep"];
-    reasons.iter().any(|reason| last.is_some_and(|line| line.ends_with(format!(": {reason}").as_bytes())))
+    let last = String::from_utf8_lossy(last.unwrap_or_default()).into_owned();
+    let reasons = ["not supported", "not found", "unexpected", "not closed", "missing", "too deep"];
+    reasons.iter().any(|reason| last.ends_with(&format!(": {reason}")) || last.contains(&format!(": {reason}: ")))
 }
 
 /// The smallest script found that still differs in the same way.
@@ -419,7 +420,8 @@ fn what_the_language_lacks_is_refused_whole() {
         let before = arena.run(Shell::Ours, &script.setup, b"", false).tree;
         let stderr = String::from_utf8_lossy(&seen.stderr);
         let one_line = is_refusal(&seen.stderr) && seen.stderr.iter().filter(|&&byte| byte == b'\n').count() == 1;
-        let good = seen.end == End::Code(2) && seen.stdout.is_empty() && one_line && seen.tree == before;
+        let code = if stderr.contains(": not found: ") { 127 } else { 2 };
+        let good = seen.end == End::Code(code) && seen.stdout.is_empty() && one_line && seen.tree == before;
         (!good).then(|| format!("{missing:?} in\n{}\n  {:?} {stderr:?}", show(&script), seen.end))
     });
 }
