@@ -124,7 +124,7 @@ fn member(walk: &mut Walk) -> Done<bool> {
     }
     let mark = context.memory.mark();
     context.memory.extend(inner);
-    if is_directory {
+    if is_directory && !context.memory.ends_with(mark, '/') {
         context.memory.push('/');
     }
     let inner = context.memory.string(mark);

@@ -62,7 +62,6 @@ pub(super) fn walk<'c, 'a>(
     let names = Names::new(&mut context.memory);
     let mark = context.memory.mark();
     context.memory.extend(path);
-    while context.memory.length(mark) > 1 && context.memory.strip(mark, '/') {}
     context.memory.push('\0');
     let mut walk = Walk {
         context,
