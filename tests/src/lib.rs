@@ -23,4 +23,4 @@ pub use arch::Arch;
 pub use limit::this_test;
 pub use process::{End, Outcome, Process};
 pub use sandbox::{Models, Pre, Program, Sandbox, Setup};
-pub use spawn::{Command, Pod, Sink};
+pub use spawn::{Command, Pod, Sink, Users};

@@ -62,32 +62,71 @@ pub struct Pod(Rc<Pause>);
 struct Pause {
     _pause: Option<Child>,
     namespace: File,
+    users: Option<File>,
+}
+
+/// What user namespaces there are in and around a [`Pod`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Users {
+    /// The machine's users.
+    Machine,
+    /// A user namespace around the pod, as with `hostUsers: false`.
+    Own,
+    /// The same, and `user.max_user_namespaces` is 0 in it.
+    OwnAndNoMore,
+}
+
+impl Users {
+    /// The pod's root in a user namespace of its own, as the machine numbers it.
+    pub const FIRST: u32 = 1 << 16;
 }
 
 impl Pod {
     /// A new one; the first process in it has PID 2.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Pod {
-        let child = clone(libc::CLONE_NEWPID, None, || {
+        Pod::of_users(Users::Machine)
+    }
+
+    /// A new one with these users.
+    pub fn of_users(users: Users) -> Pod {
+        let (mut ready, ready_write) = io::pipe().expect("a pipe");
+        let own = if users == Users::Machine { 0 } else { libc::CLONE_NEWUSER };
+        let child = clone(libc::CLONE_NEWPID | own, None, || {
             // SAFETY: only system calls. It reaps, dies with the thread that made it, and holds no descriptor.
             unsafe {
                 system_call!(SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                if users == Users::OwnAndNoMore {
+                    // Each user namespace has a value of its own, so the machine's stays.
+                    let path = c"/proc/sys/user/max_user_namespaces".as_ptr();
+                    let file = system_call!(SYS_openat, libc::AT_FDCWD, path, libc::O_WRONLY);
+                    if system_call!(SYS_write, file, c"0".as_ptr(), 1) == 1 {
+                        system_call!(SYS_write, ready_write.as_raw_fd(), c"0".as_ptr(), 1);
+                    }
+                }
                 system_call!(SYS_close_range, 0, u32::MAX, 0);
                 set_action(libc::SIGCHLD, libc::SIG_IGN);
                 wait_for_ever()
             }
         });
-        Pod::around(child.pid, Some(child))
+        drop(ready_write);
+        let mut said = Vec::new();
+        ready.read_to_end(&mut said).expect("a pipe");
+        assert_eq!(said.len(), usize::from(users == Users::OwnAndNoMore), "user.max_user_namespaces");
+        let mut pause = Pause { namespace: namespace(child.pid, "pid"), users: None, _pause: None };
+        if users != Users::Machine {
+            for map in ["uid_map", "gid_map"] {
+                fs::write(format!("/proc/{}/{map}", child.pid), format!("0 {} 65536\n", Users::FIRST)).expect(map);
+            }
+            pause.users = Some(namespace(child.pid, "user"));
+        }
+        pause._pause = Some(child);
+        Pod(Rc::new(pause))
     }
 
     /// The PID namespace that a process is in, PID 1 of it perhaps. It ends with its PID 1.
     pub fn of(process: &Process) -> Pod {
-        Pod::around(process.outer_pid(), None)
-    }
-
-    fn around(pid: i32, pause: Option<Child>) -> Pod {
-        let namespace = File::open(format!("/proc/{pid}/ns/pid")).expect("the PID namespace");
-        Pod(Rc::new(Pause { _pause: pause, namespace }))
+        Pod(Rc::new(Pause { namespace: namespace(process.outer_pid(), "pid"), users: None, _pause: None }))
     }
 
     /// Runs `action` while this thread's next children land in the pod.
@@ -114,6 +153,10 @@ impl Pod {
     }
 }
 
+fn namespace(pid: i32, kind: &str) -> File {
+    File::open(format!("/proc/{pid}/ns/{kind}")).expect("a namespace")
+}
+
 /// A program about to be started.
 pub struct Command<'a> {
     sandbox: &'a Sandbox,
@@ -122,6 +165,9 @@ pub struct Command<'a> {
     place: Place,
     user: (u32, u32),
     capabilities: u64,
+    keeps_capabilities: bool,
+    file_user: Option<(u32, u32)>,
+    filter: Vec<libc::sock_filter>,
     cwd: CString,
     stdout: Sink,
     stderr: Sink,
@@ -177,6 +223,9 @@ impl<'a> Command<'a> {
             place: Place::OwnPod,
             user: (*uid, *gid),
             capabilities: CONTAINER_CAPABILITIES,
+            keeps_capabilities: false,
+            file_user: None,
+            filter: Vec::new(),
             cwd: cstring(cwd.as_deref().unwrap_or("/")),
             stdout: Sink::default(),
             stderr: Sink::default(),
@@ -215,6 +264,31 @@ impl<'a> Command<'a> {
     /// With no capability and no way to get one, as with `drop: [ALL]`.
     pub fn without_capabilities(mut self) -> Self {
         self.capabilities = 0;
+        self
+    }
+
+    /// With these capabilities, whoever the user is. A user's program that is not the test's own loses them at its start.
+    pub fn capabilities(mut self, capabilities: u64) -> Self {
+        self.capabilities = capabilities;
+        self.keeps_capabilities = true;
+        self
+    }
+
+    /// Files are opened in the name of this user and group: setfsuid(2).
+    pub fn file_user(mut self, uid: u32, gid: u32) -> Self {
+        self.file_user = Some((uid, gid));
+        self
+    }
+
+    /// With a seccomp filter that answers this system call of the machine with `action`, and with no_new_privs.
+    pub fn filter(mut self, call: c_long, action: u32) -> Self {
+        let statement = |code, jump_over, k| libc::sock_filter { code: code as u16, jt: 0, jf: jump_over, k };
+        self.filter = vec![
+            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0), // the call's number
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, call as u32),
+            statement(libc::BPF_RET | libc::BPF_K, 0, action),
+            statement(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+        ];
         self
     }
 
@@ -300,7 +374,8 @@ impl<'a> Command<'a> {
         let (err, stderr) = self.stderr.open();
         let (go_read, mut go) = io::pipe().expect("a pipe");
         let (failure, failure_write) = io::pipe().expect("a pipe");
-        let prepared = self.prepare([&out, &err].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)));
+        let mut prepared = self.prepare([&out, &err].map(|fd| fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)));
+        prepared.users = pod.as_ref().and_then(|pod| pod.0.users.as_ref()).map_or(-1, AsRawFd::as_raw_fd);
         let enter = || prepared.enter(go_read.as_raw_fd(), failure_write.as_raw_fd());
         let child = match &pod {
             Some(pod) => pod.inside(|| clone(libc::CLONE_NEWNS, self.pid, enter)),
@@ -372,7 +447,11 @@ impl<'a> Command<'a> {
             stdout,
             stderr,
             user: self.user,
+            users: -1,
             capabilities: self.capabilities,
+            keeps_capabilities: self.keeps_capabilities,
+            file_user: self.file_user,
+            filter: self.filter.clone(),
             blocked: self.blocked.clone(),
             ignored: self.ignored.clone(),
             limits: self.limits.clone(),
@@ -433,7 +512,11 @@ struct Prepared {
     stdout: RawFd,
     stderr: RawFd,
     user: (u32, u32),
+    users: RawFd,
     capabilities: u64,
+    keeps_capabilities: bool,
+    file_user: Option<(u32, u32)>,
+    filter: Vec<libc::sock_filter>,
     blocked: Vec<c_int>,
     ignored: Vec<c_int>,
     limits: Vec<(u32, u64)>,
@@ -457,6 +540,7 @@ enum Step {
     User,
     Capabilities,
     Limit,
+    Filter,
     Exec,
 }
 
@@ -472,8 +556,17 @@ impl Prepared {
         let mut said = [0; 5];
         if failure.read_exact(&mut said).is_ok() {
             let [step, errno @ ..] = said;
-            let steps =
-                ["mount", "chroot", "working directory", "standard output", "user", "capabilities", "limit", "execve"];
+            let steps = [
+                "mount",
+                "pivot_root",
+                "working directory",
+                "standard output",
+                "user",
+                "capabilities",
+                "limit",
+                "filter",
+                "execve",
+            ];
             let error = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
             panic!("{}: could not be started, {}: {error}", self.what(), steps[usize::from(step)]);
         }
@@ -505,7 +598,10 @@ impl Prepared {
                 let result = system_call!(SYS_mount, source, mount.target.as_ptr(), kind, mount.flags, 0);
                 check(result, Step::Mount);
             }
-            check(system_call!(SYS_chroot, self.root.as_ptr()), Step::Root);
+            // As a container runtime does. After a mere chroot(2) no user namespace could be made.
+            check(system_call!(SYS_chdir, self.root.as_ptr()), Step::Root);
+            check(system_call!(SYS_pivot_root, c".".as_ptr(), c".".as_ptr()), Step::Root);
+            check(system_call!(SYS_umount2, c".".as_ptr(), libc::MNT_DETACH), Step::Root);
             check(system_call!(SYS_chdir, self.cwd.as_ptr()), Step::Directory);
             for (fd, number) in [(self.stdin.as_raw_fd(), 0), (self.stdout, 1), (self.stderr, 2)] {
                 if fd < 0 {
@@ -518,14 +614,24 @@ impl Prepared {
                 let limit = [value, value]; // now, and at most
                 check(system_call!(SYS_prlimit64, 0, resource, limit.as_ptr(), 0), Step::Limit);
             }
+            if self.users >= 0 {
+                check(system_call!(SYS_setns, self.users, libc::CLONE_NEWUSER), Step::User);
+            }
             for capability in (0..64).filter(|bit| self.capabilities & 1 << bit == 0) {
                 system_call!(SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0); // fails for those that do not exist
             }
             let (uid, gid) = self.user;
+            if self.keeps_capabilities {
+                system_call!(SYS_prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0);
+            }
             check(system_call!(SYS_setgroups, 0, 0), Step::User);
             check(system_call!(SYS_setresgid, gid, gid, gid), Step::User);
             check(system_call!(SYS_setresuid, uid, uid, uid), Step::User);
-            let capabilities = if uid == 0 { self.capabilities } else { 0 };
+            if let Some((uid, gid)) = self.file_user {
+                system_call!(SYS_setfsgid, gid);
+                system_call!(SYS_setfsuid, uid);
+            }
+            let capabilities = if uid == 0 || self.keeps_capabilities { self.capabilities } else { 0 };
             let (low, high) = (capabilities as u32, (capabilities >> 32) as u32);
             let header = [0x2008_0522_u32, 0]; // version 3, this process
             let data = [low, low, 0, high, high, 0]; // effective, permitted, inheritable
@@ -558,6 +664,13 @@ impl Prepared {
             while system_call!(SYS_read, go, &raw mut byte, 1) < 0 && errno() == libc::EINTR {}
             if byte == 0 {
                 exit(0) // the test gave up
+            }
+            if !self.filter.is_empty() {
+                let program =
+                    libc::sock_fprog { len: self.filter.len() as u16, filter: self.filter.as_ptr().cast_mut() };
+                system_call!(SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+                let result = system_call!(SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program);
+                check(result, Step::Filter);
             }
             if self.exec {
                 system_call!(SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);

@@ -228,42 +228,6 @@ on_every_architecture!(its_proc_directory_belongs_to_its_user, |arch| {
     assert_eq!((meta.uid(), meta.gid()), (1010, 7), "root's, if it were not dumpable");
 });
 
-/// Who reads: user, group, and whether with the capabilities that a container's root has.
-type Reader = (u32, u32, bool);
-
-const ROOT: Reader = (0, 0, true);
-const ROOT_WITHOUT_CAPABILITIES: Reader = (0, 0, false);
-
-/// Which of some readers may look through the root of a sidecar.
-fn readers_of(arch: Arch, user: u32, group: u32, container_capabilities: bool) -> Vec<Reader> {
-    let sidecar = sandbox(arch);
-    let server = server_beside(&sidecar);
-    let pod = Pod::new();
-    let command = sidecar.command(&LINK_AND_SLEEP).in_pod(&pod).user(user, group);
-    let _process = waiting(if container_capabilities { command } else { command.without_capabilities() });
-    let all = [ROOT, ROOT_WITHOUT_CAPABILITIES, (1010, 0, true), (1010, 1010, true), (1000, 0, true)];
-    let can_read = |&(user, group, capabilities): &Reader| {
-        let command = server.reader("/mnt/models/model.bin").in_pod(&pod).user(user, group);
-        let command = if capabilities { command } else { command.without_capabilities() };
-        match command.run() {
-            (reader, End::Code(0)) => reader.stdout() == "weights\n",
-            (_, End::Code(libc::EACCES)) => false,
-            (reader, _) => panic!("{reader:?}"),
-        }
-    };
-    all.into_iter().filter(can_read).collect()
-}
-
-on_every_architecture!(roots_models_are_readable_for_root_with_and_without_capabilities, |arch| {
-    assert_eq!(readers_of(arch, 0, 0, true), [ROOT, ROOT_WITHOUT_CAPABILITIES]);
-    assert_eq!(readers_of(arch, 0, 0, false), [ROOT, ROOT_WITHOUT_CAPABILITIES]);
-});
-
-on_every_architecture!(a_users_models_are_readable_for_the_same_user_and_group, |arch| {
-    assert_eq!(readers_of(arch, 1010, 0, true), [(1010, 0, true)]);
-    assert_eq!(readers_of(arch, 1010, 1010, true), [(1010, 1010, true)]);
-});
-
 #[test]
 fn it_has_one_thread() {
     let sandbox = sandbox(Arch::native());
