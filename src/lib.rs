@@ -18,7 +18,7 @@
 //! | [`arch`] | the machine: entry point and system calls, one file per architecture |
 //! | [`table`], [`text`] | tables of words; strings as the kernel takes them |
 //!
-//! `unsafe` is allowed in the last five and for the entry here, and nowhere else.
+//! `unsafe` is allowed in `memory`, `sys`, `arch` and `text`, and for the entry here, and nowhere else.
 
 #![cfg_attr(not(test), no_std)]
 
@@ -64,10 +64,13 @@ pub unsafe extern "C-unwind" fn entry(frame: *mut usize) -> ! {
 /// program), it is the command; if not, the command follows.
 pub fn main<'a>(start: Start<'a>, scratch: &'a mut [usize]) -> u8 {
     let mut words = start.arguments;
-    if let [name, rest @ ..] = words
-        && !command::is_known(name.get().base())
-    {
-        words = rest;
+    if let [name, rest @ ..] = words {
+        let base = name.get().base();
+        if command::is_known(base) {
+            name.set(base);
+        } else {
+            words = rest;
+        }
     }
     let mut context = Context::new(Memory::new(scratch), start);
     let handled = sys::handle_signals();

