@@ -312,7 +312,7 @@ fn waits(pid: i32) -> bool {
         #[cfg(target_arch = "aarch64")]
         let old: [c_long; 0] = [];
         #[cfg(not(target_arch = "aarch64"))]
-        let old = [libc::SYS_pause];
+        let old = [libc::SYS_pause, libc::SYS_poll]; // tail(1) waits for a file to grow in the latter
         let new = [
             libc::SYS_ppoll,
             libc::SYS_rt_sigsuspend,

@@ -27,6 +27,23 @@ pub enum Program {
     Busybox,
 }
 
+impl Program {
+    /// The commands that have a name of their own in `/bin`.
+    pub const NAMES: [&str; 18] = [
+        "[", "cat", "chmod", "cp", "echo", "false", "ln", "ls", "mkdir", "readlink", "rm", "sh", "sleep", "tail",
+        "tar", "test", "touch", "true",
+    ];
+
+    /// As a vector's `not_true_of` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Shipped(_) => "link-model-and-wait",
+            Program::Dash => "dash",
+            Program::Busybox => "busybox",
+        }
+    }
+}
+
 /// What `/models` is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,9 +76,22 @@ pub enum Models {
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub enum Pre {
-    Symlink { path: String, target: String },
-    File { path: String },
-    Mkdir { path: String },
+    Symlink {
+        path: String,
+        target: String,
+    },
+    File {
+        path: String,
+        #[serde(default)]
+        content: String,
+        /// In octal; 644 if not said.
+        mode: Option<String>,
+    },
+    Mkdir {
+        path: String,
+        /// In octal; 755 if not said.
+        mode: Option<String>,
+    },
 }
 
 /// The pod around the program: a vector's `setup`.
@@ -78,6 +108,8 @@ pub struct Setup {
     pub gid: u32,
     /// Its working directory.
     pub cwd: Option<String>,
+    /// More of its environment, each `NAME=value`.
+    pub env: Vec<String>,
     /// What `/models` is.
     pub models: Models,
     /// What is done before the start.
@@ -147,14 +179,21 @@ impl Sandbox {
         sandbox.install();
         sandbox.put_models(setup.models);
         if let Some(volume) = &setup.volume {
-            let mode = setup.volume_mode.as_ref().map(|mode| u32::from_str_radix(mode, 8).expect("an octal mode"));
-            sandbox.volume(volume, mode.unwrap_or(0o777));
+            sandbox.volume(volume, octal(&setup.volume_mode).unwrap_or(0o777));
         }
         for pre in &setup.pre {
             match pre {
                 Pre::Symlink { path, target } => symlink(target, sandbox.path(path)).expect(path),
-                Pre::File { path } => fs::write(sandbox.path(path), "").expect(path),
-                Pre::Mkdir { path } => drop(sandbox.make_directory(path)),
+                Pre::File { path, content, mode } => {
+                    let file = sandbox.path(path);
+                    fs::create_dir_all(file.parent().expect("a file in the root")).expect(path);
+                    fs::write(&file, content).expect(path);
+                    set_mode(&file, octal(mode).unwrap_or(0o644));
+                }
+                Pre::Mkdir { path, mode } => {
+                    let directory = sandbox.make_directory(path);
+                    set_mode(&directory, octal(mode).unwrap_or(0o755));
+                }
             }
         }
         sandbox
@@ -284,10 +323,7 @@ impl Sandbox {
             Program::Shipped(arch) => {
                 let file = self.make_directory("/bin").join("link-model-and-wait");
                 fs::copy(arch.shipped_file(), &file).expect("a copy of the shipped file");
-                for name in [
-                    "[", "cat", "chmod", "cp", "echo", "false", "ln", "ls", "mkdir", "readlink", "rm", "sh", "sleep", "tail",
-                    "tar", "test", "touch", "true",
-                ] {
+                for name in Program::NAMES {
                     fs::hard_link(&file, file.with_file_name(name)).expect(name);
                 }
             }
@@ -299,7 +335,7 @@ impl Sandbox {
                 let busybox = find_program("busybox").expect("busybox is missing: install busybox-static");
                 let bin = self.make_directory("/bin");
                 fs::copy(busybox, bin.join("busybox")).expect("a copy of busybox");
-                for name in ["sh", "ln", "mkdir", "ls", "sleep", "chmod", "cat", "rm", "id"] {
+                for name in Program::NAMES.into_iter().chain(["du", "find", "id"]) {
                     symlink("busybox", bin.join(name)).expect(name);
                 }
                 self.bind_system(&["/usr/lib", "/usr/lib64", "/lib", "/lib64"]);
@@ -358,6 +394,10 @@ impl Drop for Sandbox {
 
 pub(crate) fn cstring(bytes: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).expect("no NUL inside")
+}
+
+fn octal(mode: &Option<String>) -> Option<u32> {
+    mode.as_ref().map(|mode| u32::from_str_radix(mode, 8).expect("an octal mode"))
 }
 
 fn set_mode(path: &Path, mode: u32) {

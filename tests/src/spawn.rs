@@ -215,11 +215,12 @@ pub(crate) enum Action {
 
 impl<'a> Command<'a> {
     pub(crate) fn new(sandbox: &'a Sandbox, action: Action) -> Command<'a> {
-        let Setup { uid, gid, cwd, .. } = &sandbox.setup;
+        let Setup { uid, gid, cwd, env, .. } = &sandbox.setup;
+        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         Command {
             sandbox,
             action,
-            env: vec![c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()],
+            env: [path].into_iter().chain(env.iter().map(String::as_str)).map(cstring).collect(),
             place: Place::OwnPod,
             user: (*uid, *gid),
             capabilities: CONTAINER_CAPABILITIES,

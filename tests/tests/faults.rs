@@ -93,11 +93,7 @@ const SCENARIOS: &[Scenario] = &[
         script: "ln -s /proc/$$/root/models models && sleep infinity",
         before: &[Link("models")],
     },
-    Scenario {
-        name: "a start that was killed",
-        script: LN,
-        before: &[Link("models"), Link(".modelcar-1")],
-    },
+    Scenario { name: "a start that was killed", script: LN, before: &[Link("models"), Link(".modelcar-1")] },
     Scenario { name: "into a directory", script: LN, before: &[Directory("models"), Regular("models/other")] },
     Scenario { name: "into a directory, on a link", script: LN, before: &[Directory("models"), Link("models/models")] },
     Scenario { name: "over a file", script: LN, before: &[Regular("models")] },
@@ -488,8 +484,7 @@ fn errors(call: &str) -> Vec<What> {
 fn each_scenario_ends_as_it_should_without_a_fault() {
     for scenario in SCENARIOS {
         let (seen, _) = baseline(scenario);
-        let fails =
-            ["a file in the way", "init without models", "unknown", "refused"];
+        let fails = ["a file in the way", "init without models", "unknown", "refused"];
         let code = match scenario.name {
             "unknown" => 127,
             "refused" => 2,

@@ -12,8 +12,13 @@ fn no_differences(program: Program, form: Form, place: Place) {
     if place == Place::Pid1 {
         vectors.retain(|vector| vector.setup.live_other_link.is_none()); // the first process is alone
     }
-    let differences: Vec<String> =
-        vectors.iter().filter_map(|vector| vectors::check(vector, program, form, place).err()).collect();
+    let difference = |vector: &Vector| match (vectors::check(vector, program, form, place), vector.not_true_of(program))
+    {
+        (Err(difference), None) => Some(difference),
+        (Ok(()), Some(why)) => Some(format!("{} is true of {program:?}, but was not, because {why}", vector.id)),
+        _ => None,
+    };
+    let differences: Vec<String> = vectors.iter().filter_map(difference).collect();
     assert!(differences.is_empty(), "{} differences:\n\n{}", differences.len(), differences.join("\n\n"));
 }
 
