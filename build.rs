@@ -2,21 +2,12 @@
 
 use std::env;
 
-/// A row of `arches.txt`.
-struct Machine {
-    e_machine: &'static str,
-    e_flags: &'static str,
-    order: &'static str,
-    page: &'static str,
-    features: &'static str,
-}
-
-/// The row of the target with this `target_arch` and `target_endian`.
-fn machine(arch: &str, endian: &str) -> Option<Machine> {
+/// The largest page, and the features, that the row of `arches.txt` has for this `target_arch` and `target_endian`.
+fn machine(arch: &str, endian: &str) -> Option<[&'static str; 2]> {
     include_str!("arches.txt").lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let [_, _, _, target, e_machine, e_flags, order, page, _, features, _] =
+        let [_, _, _, target, _, _, order, page, _, features, _] =
             line.split_whitespace().collect::<Vec<_>>().try_into().expect("11 columns in each row of arches.txt");
-        (target.starts_with(arch) && order == endian).then_some(Machine { e_machine, e_flags, order, page, features })
+        (target.starts_with(arch) && order == endian).then_some([page, features])
     })
 }
 
@@ -28,12 +19,12 @@ fn main() {
     let var = |name: &str| env::var(name).unwrap_or_default();
     let (arch, endian) = (var("CARGO_CFG_TARGET_ARCH"), var("CARGO_CFG_TARGET_ENDIAN"));
     // Any other machine is refused by src/arch/mod.rs, with a message a person can act on.
-    let Some(machine) = machine(&arch, &endian) else { return };
+    let Some([page, features]) = machine(&arch, &endian) else { return };
     let (source, out) = (var("CARGO_MANIFEST_DIR"), var("OUT_DIR"));
 
     // Set in .cargo/config.toml, as only Cargo itself can hand them to the compiler.
     let enabled = var("CARGO_CFG_TARGET_FEATURE");
-    for feature in machine.features.split(',').filter(|&feature| feature != "-") {
+    for feature in features.split(',').filter(|&feature| feature != "-") {
         let (on, name) = (feature.starts_with('+'), &feature[1..]);
         if enabled.split(',').any(|enabled| enabled == name) != on {
             println!(
@@ -49,15 +40,12 @@ fn main() {
         "-pie".into(),
         // Nobody relocates the program, so it must not need it: no PT_INTERP, no dynamic section.
         "--no-dynamic-linker".into(),
-        // The file, byte for byte: headers, one segment, and the checks that nothing else is in it.
+        // What lies where, and the checks that nothing else is there.
         format!("-T{source}/src/link.ld"),
-        // The linker writes the output section only, so the file ends where the program ends.
-        "--oformat=binary".into(),
-        // The headers are part of that section; these are the fields that differ by machine.
-        format!("--defsym=E_MACHINE={}", machine.e_machine),
-        format!("--defsym=E_FLAGS={}", machine.e_flags),
-        format!("--defsym=E_DATA={}", if machine.order == "big" { 2 } else { 1 }),
-        format!("--defsym=PAGE={}", machine.page),
+        format!("--defsym=PAGE={page}"),
+        format!("-zmax-page-size={page}"),
+        // The kernel reads segments only. (The linker leaves the place of the headers at the end, as zeros.)
+        "-znosectionheader".into(),
         // No hash of the inputs: the digest of the image says more.
         "--build-id=none".into(),
         // No table for an unwinder.

@@ -108,6 +108,8 @@ pub fn main<'a>(start: Start<'a>, scratch: &'a mut [usize]) -> u8 {
 
 /// Whether the root directory is that of an image made on this base: its `sh` is this program. On a host, where somebody
 /// tries the file by hand, it is another.
+#[cold]
+#[inline(never)]
 fn is_image(start: &Start) -> bool {
     let (mut this, mut sh) = (Stat::buffer(), Stat::buffer());
     match (

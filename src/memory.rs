@@ -81,6 +81,7 @@ impl<'a> Memory<'a> {
 
     /// Goes over to the mapping; strings stay where they are. Ends the process if there is none, or if it is in use
     /// already: without memory there is nothing left to try.
+    #[cold]
     #[inline(never)]
     fn grow(&mut self) {
         let mut size = Self::LARGE;
@@ -321,6 +322,8 @@ impl Number for u8 {}
 impl Number for u16 {}
 impl Number for u64 {}
 
+#[cold]
+#[inline(never)]
 fn out() -> ! {
     report::failure(Fd::STDERR, report::PROGRAM, z!("memory"), Errno::ENOMEM);
     sys::exit(1)

@@ -25,11 +25,14 @@ pub fn line(to: Fd, who: ZStr, what: ZStr, separator: ZStr, why: ZStr, more: ZSt
 }
 
 /// `PROGRAM: copied WHAT -> TARGET`
+#[cold]
+#[inline(never)]
 pub fn copied(to: Fd, what: ZStr, target: ZStr) {
     sys::message(to, &[PROGRAM, z!(": copied "), what, z!(" -> "), target, z!(""), z!(""), z!("")]);
 }
 
 /// `WHO: WHAT: ` and the text for `error`, or `error` and its number if there is none here.
+#[cold]
 #[inline(never)]
 pub fn failure(to: Fd, who: ZStr, what: ZStr, error: Errno) {
     let number = error.number();

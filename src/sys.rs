@@ -9,7 +9,7 @@ use crate::arch::{self, nr};
 use crate::text::ZStr;
 use core::cell::Cell;
 use core::mem::MaybeUninit;
-use core::num::NonZeroI32;
+use core::num::NonZeroIsize;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -21,7 +21,7 @@ pub const SCRATCH: usize = 512;
 /// An error number, negative as the kernel returns it: `include/uapi/asm-generic/errno-base.h` and `errno.h`. Those
 /// named here are the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(NonZeroI32);
+pub struct Errno(NonZeroIsize);
 
 impl Errno {
     /// Operation not permitted.
@@ -57,21 +57,21 @@ impl Errno {
     /// Stale file handle.
     pub const ESTALE: Errno = Errno::new(116);
 
-    const fn new(number: i32) -> Errno {
-        match NonZeroI32::new(-number) {
+    const fn new(number: isize) -> Errno {
+        match NonZeroIsize::new(-number) {
             Some(number) => Errno(number),
-            None => Errno(NonZeroI32::MIN), // no caller passes 0
+            None => Errno(NonZeroIsize::MIN), // no caller passes 0
         }
     }
 
     /// The number itself, positive.
     pub fn number(self) -> u32 {
-        self.0.get().unsigned_abs()
+        self.0.get().unsigned_abs() as u32
     }
 
     /// What a call returned, where success carries no value.
     fn unit(result: isize) -> Result<(), Errno> {
-        match NonZeroI32::new(result as i32) {
+        match NonZeroIsize::new(result) {
             Some(number) => Err(Errno(number)),
             None => Ok(()),
         }
@@ -82,8 +82,8 @@ impl Errno {
         if result >= 0 {
             return Ok(result as usize);
         }
-        // SAFETY: the kernel's errors are -4095 to -1 (`arch`), so the low half is not 0 either.
-        Err(Errno(unsafe { NonZeroI32::new_unchecked(result as i32) }))
+        // SAFETY: it is less than 0.
+        Err(Errno(unsafe { NonZeroIsize::new_unchecked(result) }))
     }
 }
 
@@ -318,7 +318,7 @@ pub fn stat<'s>(
 ) -> Result<&'s Stat, Errno> {
     const AT_EMPTY_PATH: usize = 0x1000;
     const STATX_BASIC_STATS: usize = 0x7ff;
-    let flags = follow as usize | AT_EMPTY_PATH * usize::from(path.is_empty() && directory != Fd::CWD);
+    let flags = follow as usize | (AT_EMPTY_PATH * usize::from(path.is_empty() && directory != Fd::CWD));
     let args = [directory.raw(), path.address(), flags, STATX_BASIC_STATS, buffer.as_mut_ptr() as usize, 0];
     // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Stat` has.
     match Errno::unit(unsafe { arch::syscall6(nr::STATX, args) }) {

@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import struct
 import sys
 import tarfile
 
@@ -34,7 +35,7 @@ HISTORY = "docs/size.md"
 BENCHMARKS = "docs/benchmarks.json"
 GO = "today's base image (Go)"
 PLOT = "docs/size.svg"
-HEADERS = 64 + 2 * 56  # the ELF header and two program headers
+HEADERS = 64 + 3 * 56  # the ELF header and three program headers
 
 
 def die(text):
@@ -56,8 +57,16 @@ def write(path, text):
 # What is there now.
 
 
-def link_map(arch, size):
-    """The linker's map of the shipped file: the newest of those whose image is as long as the file."""
+def segments(image):
+    """Address, offset and length of each segment of an ELF file that is loaded."""
+    order = "<" if image[5] == 1 else ">"
+    headers = [struct.unpack_from(order + "II6Q", image, 64 + 56 * index) for index in range(image[56] | image[57])]
+    return [(address, offset, size) for kind, _, offset, address, _, size, _, _ in headers if kind == 1]
+
+
+def link_map(arch, image):
+    """The linker's map of the shipped file: the newest of those whose sections end where its segments do."""
+    ends = [address + size for address, _, size in segments(image)]
     directory = f"target/{ARCHES[arch]['target']}/release/build"
     maps = []
     for name in os.listdir(directory) if os.path.isdir(directory) else []:
@@ -66,8 +75,8 @@ def link_map(arch, size):
             maps.append((os.path.getmtime(path), path))
     for _, path in sorted(maps, reverse=True):
         text = read(path)
-        image = re.search(r"^ *\S+ +\S+ +(\S+) +\S+ \.image$", text, re.M)
-        if image and int(image[1], 16) == size:
+        sections = re.findall(r"^ *(\S+) +\S+ +(\S+) +\S+ \.(?:waiting|rest)$", text, re.M)
+        if [int(address, 16) + int(size, 16) for address, size in sections] == ends:
             return text
     die(f"no linker map in {directory} is of dist/linux/{arch}/{PROGRAM}: make binaries")
 
@@ -104,21 +113,23 @@ def parts(arch, image):
         if size:
             found[name] = found.get(name, 0) + size
 
-    lines = [wanted.match(line) for line in link_map(arch, len(image)).splitlines()]
+    lines = [wanted.match(line) for line in link_map(arch, image).splitlines()]
     lines = [line for line in lines if line]
     for index, line in enumerate(lines):
         section = re.search(r":\((\.[^)]*)\)$", line[3])
         if not section:
             continue
         start, size, section = int(line[1], 16), int(line[2], 16), section[1]
+        start -= max(address - offset for address, offset, _ in segments(image) if address <= start)
         if not size or start + size > len(image) or start < at:
             continue
         add("alignment", start - at)
         at = start + size
         if section.startswith(".text"):
             code += size
-            follow = lines[index + 1] if index + 1 < len(lines) else None
-            name = follow[3].strip() if follow and ":(" not in follow[3] else section.removeprefix(".text.")
+            # Its symbol follows; on some machines one that only says that here is code comes first.
+            follow = [line[3].strip() for line in lines[index + 1 : index + 3] if not line[3].strip().startswith("$")]
+            name = follow[0] if follow and ":(" not in follow[0] else section.removeprefix(".text.")
             add(plain(name), size)
         elif re.search(r"\.str\d+\.\d+$", section):  # strings of the same kind, merged by the linker
             for text in image[start:at].removesuffix(b"\0").split(b"\0"):

@@ -156,6 +156,7 @@ fn path<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> ZStr<'a> {
 }
 
 /// A name for the time being, beside `target`.
+#[inline(never)]
 pub(super) fn temporary<'a>(context: &mut Context<'a>, target: ZStr, number: u64) -> ZStr<'a> {
     let mark = context.memory.mark();
     let base = target.base();

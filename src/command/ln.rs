@@ -18,6 +18,7 @@ const NO_DIRECTORY: u32 = option("ln", 'T');
 const VERBOSE: u32 = option("ln", 'v');
 
 /// Makes symbolic links; with `-f` also in the place of a file; inside, if a directory is there.
+#[inline(never)]
 pub(super) fn run(context: &mut Context) -> Done {
     if !context.has(SYMBOLIC) {
         return Err(context.refuse(z!("-s"), MISSING));
@@ -104,6 +105,8 @@ fn own<'a>(context: &mut Context<'a>, target: ZStr<'a>) -> Option<ZStr<'a>> {
 }
 
 /// Copies the tree in the place of the link to it.
+#[cold]
+#[inline(never)]
 fn copy<'a>(context: &mut Context<'a>, source: ZStr<'a>, path: ZStr<'a>) -> Done {
     let mut target = context.path(path, z!(""));
     // Into a directory only where a link would go nowhere else; else what is there may be an earlier copy.

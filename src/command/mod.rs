@@ -35,16 +35,32 @@ pub struct Failed;
 pub type Done<T = ()> = Result<T, Failed>;
 
 macro_rules! commands {
-    ($($row:ident $name:literal $operands:literal $letters:literal => $run:expr;)*) => {
+    (
+        $($waits:ident $waits_name:literal $waits_operands:literal $waits_letters:literal => $wait:expr;)*
+        ---
+        $($row:ident $name:literal $operands:literal $letters:literal => $run:expr;)*
+    ) => {
         table! {
             /// All commands: how many operands, and the letters of the options.
-            COMMANDS: Command { $($row $name concat!($operands, $letters);)* }
+            COMMANDS: Command {
+                $($waits $waits_name concat!($waits_operands, $waits_letters);)*
+                $($row $name concat!($operands, $letters);)*
+            }
         }
 
         /// Names and option letters, for [`option`].
-        const LETTERS: &[(&str, &str)] = &[$(($name, $letters)),*];
+        const LETTERS: &[(&str, &str)] = &[$(($waits_name, $waits_letters),)* $(($name, $letters)),*];
 
-        fn run<'a>(command: Command, context: &mut Context<'a>) -> Done {
+        fn run(command: Command, context: &mut Context) -> Done {
+            match command {
+                $(Command::$waits => $wait(context),)*
+                _ => run_other(command, context),
+            }
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn run_other(command: Command, context: &mut Context) -> Done {
             match command {
                 $(Command::$row => $run(context),)*
                 _ => Ok(()),
@@ -53,17 +69,19 @@ macro_rules! commands {
     };
 }
 
-// The most frequent first; the Containerfile reads the names here, too. Operands: the least and the most (`*`: any number), `-` if the command reads its words itself.
+// First those of a ModelCar that waits, which lie in the file's first segment (src/link.ld). The Containerfile reads the
+// names here, too. Operands: the least and the most (`*`: any number), `-` if the command reads its words itself.
 // A colon behind a letter: the option has an argument.
 commands! {
     LN       "ln"       "1*" "sfnTv"    => ln::run;
     SLEEP    "sleep"    "1*" ""         => sleep::run;
+    SH       "sh"       "-"  ""         => shell::sh;
+    MKDIR    "mkdir"    "1*" "pm:"      => mkdir::run;
+    ---
     BRACKET  "["        "-"  ""         => test::run;
     ECHO     "echo"     "-"  "n"        => echo::run;
-    MKDIR    "mkdir"    "1*" "pm:"      => mkdir::run;
     LS       "ls"       "0*" "1AaldhRnFr" => ls::run;
     TEST     "test"     "-"  ""         => test::run;
-    SH       "sh"       "-"  ""         => shell::sh;
     CP       "cp"       "2*" "raRpdPfTv" => cp::run;
     CHMOD    "chmod"    "-"  ""         => chmod::run;
     TRUE     "true"     "-"  ""         => nothing;
@@ -99,6 +117,7 @@ table! {
 }
 
 /// The bit of an option of a command: its place among the command's letters.
+#[allow(clippy::indexing_slicing)] // the compiler runs it, and an index beyond the end would be its error
 const fn option(command: &str, letter: char) -> u32 {
     let mut row = 0;
     while row < LETTERS.len() {
@@ -168,6 +187,7 @@ pub struct Settings {
 }
 
 /// What a command finds, and what it leaves.
+#[repr(C)] // the memory first: then its address is the context's
 pub struct Context<'a> {
     /// Where strings are put together.
     pub memory: Memory<'a>,
@@ -309,6 +329,8 @@ impl<'a> Context<'a> {
     }
 
     /// Says that the command's name is none, or not here.
+    #[cold]
+    #[inline(never)]
     fn unknown(&mut self, command: Command) {
         let name = self.name;
         if !self.run && self.open && name.is_empty() {
@@ -415,17 +437,21 @@ impl<'a> Context<'a> {
     }
 
     /// Says what is wrong with the script or the words; before anything has run, that ends the process.
+    #[cold]
     #[inline(never)]
     pub fn refuse(&mut self, what: ZStr, why: ZStr) -> Failed {
         self.refuse_more(what, why, z!(""))
     }
 
     /// The same of what is not supported, with what to write instead.
+    #[cold]
     #[inline(never)]
     pub fn refuse_for(&mut self, what: ZStr, instead: ZStr) -> Failed {
         self.refuse_more(what, z!("not supported: "), instead)
     }
 
+    #[cold]
+    #[inline(never)]
     fn refuse_more(&mut self, what: ZStr, why: ZStr, more: ZStr) -> Failed {
         if self.run || !self.open || !what.is_empty() {
             report::line(self.streams.error, self.name, what, COLON, why, more);
@@ -445,6 +471,7 @@ impl<'a> Context<'a> {
     }
 
     /// Says that a command could not do something to `what`.
+    #[cold]
     #[inline(never)]
     pub fn fail(&mut self, what: ZStr, error: Errno) -> Failed {
         self.status = 1;

@@ -64,7 +64,7 @@ pub(super) fn run(context: &mut Context) -> Done {
     for (there, what) in
         [(create, z!("c")), (standard, z!("f -")), (paths > 0, z!("operand")), (waiting.is_empty(), z!("operand"))]
     {
-        if !there && !(context.pattern && !context.run) {
+        if !there && (context.run || !context.pattern) {
             return Err(context.refuse(what, MISSING));
         }
     }

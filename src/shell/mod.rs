@@ -239,6 +239,8 @@ impl<'c, 'a> Shell<'c, 'a> {
     }
 
     /// A compound command and the redirections behind it.
+    #[cold]
+    #[inline(never)]
     fn compound(&mut self) {
         let (at, token, run, tested) = (self.at, self.token, self.context.run, self.tested);
         let before = self.context.streams;
@@ -283,6 +285,8 @@ impl<'c, 'a> Shell<'c, 'a> {
         redirected
     }
 
+    #[cold]
+    #[inline(never)]
     fn body(&mut self) {
         match self.token {
             Token::OPEN => {
@@ -476,7 +480,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             self.start = self.at;
             let before = self.at;
             let mut number = None;
-            if matches!(first, '0'..='9') {
+            if first.is_ascii_digit() {
                 self.skip();
                 number = Some(first);
             }
@@ -551,6 +555,8 @@ impl<'c, 'a> Shell<'c, 'a> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn unexpected(&mut self) -> ! {
         if matches!(self.start.first(), '\0' | '\n') {
             self.start = z!("line end");
@@ -559,6 +565,8 @@ impl<'c, 'a> Shell<'c, 'a> {
     }
 
     /// Refuses the word or operator that has begun last.
+    #[cold]
+    #[inline(never)]
     fn refuse_here(&mut self, why: ZStr) -> ! {
         self.context.name = z!("sh");
         self.context.refuse(self.start, why);
@@ -566,6 +574,8 @@ impl<'c, 'a> Shell<'c, 'a> {
     }
 
     /// The same, with what to write instead.
+    #[cold]
+    #[inline(never)]
     fn refuse_for(&mut self, instead: ZStr) -> ! {
         self.context.name = z!("sh");
         self.context.refuse_for(self.start, instead);

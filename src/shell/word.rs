@@ -214,6 +214,8 @@ impl<'a> Shell<'_, 'a> {
     }
 
     /// The value of a variable of the environment.
+    #[cold]
+    #[inline(never)]
     fn parameter(&mut self, quote: char, brace: bool) {
         self.deeper();
         let mark = self.context.memory.mark();
@@ -272,6 +274,8 @@ impl<'a> Shell<'_, 'a> {
     }
 
     /// The output of an `ls`, less the newlines at its end.
+    #[cold]
+    #[inline(never)]
     fn substitution(&mut self) {
         self.deeper();
         let start = self.start;
