@@ -680,13 +680,15 @@ impl Prepared {
                     Some(emulator) => (emulator.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH),
                     None => (libc::AT_FDCWD, self.file.as_ptr(), 0),
                 };
-                // Another child, between its clone3 and its close_range, may still hold the file open for writing.
+                // Another child, between its clone3 and its close_range, may still hold the file open for writing:
+                // for long, on a busy machine.
+                let millisecond = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
                 for _ in 0..10_000 {
                     system_call!(SYS_execveat, fd, file, argv, env, flags);
                     if errno() != libc::ETXTBSY {
                         break;
                     }
-                    system_call!(SYS_sched_yield);
+                    system_call!(SYS_nanosleep, &raw const millisecond, 0);
                 }
                 fail(Step::Exec)
             }
