@@ -28,11 +28,15 @@ pub enum Program {
 }
 
 impl Program {
-    /// The commands that have a name of their own in `/bin`.
-    pub const NAMES: [&str; 18] = [
-        "[", "cat", "chmod", "cp", "echo", "false", "ln", "ls", "mkdir", "readlink", "rm", "sh", "sleep", "tail",
-        "tar", "test", "touch", "true",
-    ];
+    /// The commands that have a name of their own in `/bin`: the table of `src/command/mod.rs`, as the Containerfile reads it.
+    pub fn names() -> Vec<&'static str> {
+        let source = include_str!("../../src/command/mod.rs");
+        let table = source.split_once("\ncommands! {\n").and_then(|(_, rest)| rest.split_once("for scripts only"));
+        let (table, _) = table.expect("the table of commands");
+        let names: Vec<_> = table.lines().filter_map(|row| row.split('"').nth(1)).collect();
+        assert!(names.len() > 10, "{names:?}");
+        names
+    }
 
     /// As a vector's `not_true_of` calls it.
     pub fn name(self) -> &'static str {
@@ -323,7 +327,7 @@ impl Sandbox {
             Program::Shipped(arch) => {
                 let file = self.make_directory("/bin").join("link-model-and-wait");
                 fs::copy(arch.shipped_file(), &file).expect("a copy of the shipped file");
-                for name in Program::NAMES {
+                for name in Program::names() {
                     fs::hard_link(&file, file.with_file_name(name)).expect(name);
                 }
             }
@@ -335,7 +339,7 @@ impl Sandbox {
                 let busybox = find_program("busybox").expect("busybox is missing: install busybox-static");
                 let bin = self.make_directory("/bin");
                 fs::copy(busybox, bin.join("busybox")).expect("a copy of busybox");
-                for name in Program::NAMES.into_iter().chain(["du", "find", "id"]) {
+                for name in Program::names().into_iter().chain(["du", "find", "id"]) {
                     symlink("busybox", bin.join(name)).expect(name);
                 }
                 self.bind_system(&["/usr/lib", "/usr/lib64", "/lib", "/lib64"]);
