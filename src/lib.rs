@@ -116,7 +116,7 @@ fn is_image(start: &Start) -> bool {
         sys::stat(Fd::CWD, start.file, Follow::Yes, &mut this),
         sys::stat(Fd::CWD, z!("/bin/sh"), Follow::Yes, &mut sh),
     ) {
-        (Ok(this), Ok(sh)) => this.is_same(sh),
+        (Ok(this), Ok(sh)) => this.identity() == sh.identity(),
         _ => false,
     }
 }

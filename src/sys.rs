@@ -300,9 +300,10 @@ impl Stat {
         self.mode() & TYPE == kind
     }
 
-    /// Whether it is the same file.
-    pub fn is_same(&self, other: &Stat) -> bool {
-        self.inode == other.inode && self.device == other.device
+    /// Which file it is: inode and device.
+    pub fn identity(&self) -> [u64; 2] {
+        let [major, minor] = self.device;
+        [self.inode, u64::from(major) << 32 | u64::from(minor)]
     }
 }
 

@@ -126,10 +126,12 @@ impl<'a> Copy<'a> {
 
 fn visit(walk: &mut Walk, step: Step) -> Done<bool> {
     let Some(copy) = walk.copy.take() else { return Err(Failed) };
+    let mark = walk.context.memory.mark();
     let done = match step {
         Step::Before => before(walk, copy),
         Step::After => after(walk, copy).map(|()| false),
     };
+    walk.context.memory.release(mark);
     copy.failed |= done.is_err();
     walk.over |= done.is_err();
     walk.copy = Some(copy);
@@ -153,6 +155,14 @@ fn path<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> ZStr<'a> {
         below = below.rest();
     }
     walk.context.path(copy.target, below)
+}
+
+/// If `result` is an error, it is about what the file at hand is copied to.
+#[inline(never)]
+fn outcome<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>, result: Result<(), Errno>) -> Done {
+    let Err(error) = result else { return Ok(()) };
+    let path = path(walk, copy);
+    Err(walk.context.fail(path, error))
 }
 
 /// A name for the time being, beside `target`.
@@ -179,121 +189,111 @@ fn number(name: ZStr) -> u64 {
     hash.into()
 }
 
-/// Makes `make` make something new: under the name itself if nobody sees it, else under one for the time being, which it
-/// returns.
-fn make<'a, T>(
-    walk: &mut Walk<'_, 'a>,
-    copy: &mut Copy<'a>,
-    make: impl Fn(ZStr) -> Result<T, Errno>,
-) -> Done<(ZStr<'a>, T)> {
+/// What a copy begins as.
+#[derive(Clone, Copy)]
+enum New<'a> {
+    /// A directory of that mode.
+    Directory(u32),
+    /// An empty file of that mode.
+    File(u32),
+    /// A symbolic link that holds that.
+    Link(ZStr<'a>),
+}
+
+/// Makes something new and returns its name, and if it is a file, that: under the name itself if nobody sees it, else
+/// under one for the time being.
+#[inline(never)]
+fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZStr<'a>, Option<Open>)> {
     let target = name(walk, copy);
     let mut place = target;
-    let mut made;
-    if copy.fresh {
-        made = make(place);
-    } else {
+    let mut first = !copy.fresh;
+    if first {
         copy.number = number(target.base());
         place = temporary(walk.context, target, copy.number);
-        made = make(place);
-        if matches!(made, Err(Errno::EEXIST)) {
-            if !tree::remove(walk.context, copy.directory(), place) {
-                // It is another user's: then a name that he could not foresee.
-                walk.context.status = 0;
-                copy.number = walk.context.start.random >> 32;
-                place = temporary(walk.context, target, copy.number);
-            }
-            made = make(place);
-        }
     }
-    match made {
-        Ok(made) => Ok((place, made)),
-        Err(error) => {
-            let path = path(walk, copy);
-            Err(walk.context.fail(path, error))
+    loop {
+        let to = copy.directory();
+        let made = match new {
+            New::Directory(mode) => sys::mkdir(to, place, mode).map(|()| None),
+            New::File(mode) => sys::open(to, place, flags::NEW, mode).map(Some),
+            New::Link(held) => sys::symlink(held, to, place).map(|()| None),
+        };
+        match made {
+            Ok(file) => return Ok((place, file)),
+            Err(Errno::EEXIST) if first => {
+                first = false;
+                if !tree::remove(walk.context, to, place) {
+                    // It is another user's: then a name that he could not foresee.
+                    walk.context.status = 0;
+                    copy.number = walk.context.start.random >> 32;
+                    place = temporary(walk.context, target, copy.number);
+                }
+            }
+            Err(error) => {
+                outcome(walk, copy, Err(error))?;
+            }
         }
     }
 }
 
 fn before<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done<bool> {
-    let mark = walk.context.memory.mark();
     let mut buffer = Stat::buffer();
     let follow =
         if walk.depth == 0 && (!copy.has(LINKS) || ends_with_slash(copy.source)) { Follow::Yes } else { Follow::No };
-    let (directory, from) = (walk.directory(), walk.name());
-    let stat = sys::stat(directory, from, follow, &mut buffer);
+    let stat = sys::stat(walk.directory(), walk.name(), follow, &mut buffer);
     let stat = walk.context.outcome(walk.path(), stat)?;
-    if copy.has(VERBOSE) {
-        say(walk, copy)?;
+    if stat.identity() == copy.into {
+        return Err(walk.context.refuse(copy.target, z!("cannot copy a directory into itself")));
     }
-    let kind = stat.mode() & sys::TYPE;
-    let result = match kind {
+    if copy.has(VERBOSE) {
+        let path = path(walk, copy);
+        let from = walk.path();
+        walk.context.say_link(from, path)?;
+    }
+    match stat.mode() & sys::TYPE {
         sys::DIRECTORY => enter(walk, copy, stat),
         sys::REGULAR | sys::SYMLINK => leaf(walk, copy, stat, follow).map(|()| false),
         _ => Err(walk.context.fail(walk.path(), Errno::EOPNOTSUPP)),
-    };
-    walk.context.memory.release(mark);
-    result
-}
-
-fn say<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> Done {
-    let path = path(walk, copy);
-    let mark = walk.context.memory.mark();
-    let from = walk.path();
-    let memory = &mut walk.context.memory;
-    for piece in [z!("'"), from, z!("' -> '"), path, z!("'\n")] {
-        memory.extend(piece);
     }
-    walk.context.print(mark)
 }
 
 /// Goes into a directory, which is made if it is not there.
 fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<bool> {
-    let from = walk.path();
     if !copy.has(RECURSIVE) {
-        return Err(walk.context.fail(from, Errno::EISDIR));
+        return Err(walk.context.fail(walk.path(), Errno::EISDIR));
     }
-    let [major, minor] = stat.device;
-    if [stat.inode, u64::from(major) << 32 | u64::from(minor)] == copy.into {
-        return Err(walk.context.refuse(from, z!("cannot copy a directory into itself")));
-    }
-    let to = copy.directory();
-    let target = name(walk, copy);
-    let mut begins = false;
-    let mut place = target;
-    let follow = if walk.depth == 0 && !copy.replace { Follow::Yes } else { Follow::No };
-    let there = if copy.fresh {
-        Err(Errno::ENOENT)
-    } else {
-        sys::stat(to, target, follow, &mut Stat::buffer()).map(Stat::mode)
-    };
-    let how = match there {
-        Ok(mode) if !copy.replace => {
-            if mode & sys::TYPE != sys::DIRECTORY {
-                let path = path(walk, copy);
-                return Err(walk.context.fail(path, Errno::ENOTDIR));
+    let mut place = name(walk, copy);
+    let mut how = flags::SUBDIRECTORY;
+    let (mut begins, mut made) = (false, true);
+    if !copy.fresh {
+        let follow = if walk.depth == 0 && !copy.replace { Follow::Yes } else { Follow::No };
+        match sys::stat(copy.directory(), place, follow, &mut Stat::buffer()).map(Stat::mode) {
+            Ok(mode) if !copy.replace => {
+                if mode & sys::TYPE != sys::DIRECTORY {
+                    outcome(walk, copy, Err(Errno::ENOTDIR))?;
+                }
+                if follow == Follow::Yes {
+                    how = flags::DIRECTORY;
+                }
+                made = false;
             }
-            if follow == Follow::Yes { flags::DIRECTORY } else { flags::SUBDIRECTORY }
+            _ => begins = true,
         }
-        _ => {
-            begins = !copy.fresh;
-            let mode = stat.mode() & 0o777 | 0o700;
-            (place, ()) = make(walk, copy, |place| sys::mkdir(to, place, mode))?;
-            flags::SUBDIRECTORY
-        }
-    };
-    let opened = sys::open(to, place, how, 0).and_then(|open| Ok((tree::identity(open.fd())?, open)));
-    let made = begins || copy.fresh;
+    }
+    if made {
+        (place, _) = make(walk, copy, New::Directory(stat.mode() & 0o777 | 0o700))?;
+    }
     if begins {
         (copy.fresh, copy.fresh_depth) = (true, walk.depth);
     }
-    let path = path(walk, copy);
-    let (identity, open) = match walk.context.outcome(path, opened) {
+    let opened = sys::open(copy.directory(), place, how, 0).and_then(|open| Ok((tree::identity(open.fd())?, open)));
+    let (identity, open) = match opened {
         Ok(opened) => opened,
-        Err(failed) => {
+        Err(error) => {
             if begins {
                 copy.above = copy.to.take();
             }
-            return Err(failed);
+            return outcome(walk, copy, Err(error)).map(|()| false);
         }
     };
     let memory = &mut walk.context.memory;
@@ -313,39 +313,31 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
 
 /// Leaves a directory: what was made gets its attributes, and its name.
 fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
-    let mark = walk.context.memory.mark();
-    let result = leave(walk, copy);
-    walk.context.memory.release(mark);
-    result
-}
-
-fn leave<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
     let memory = &mut walk.context.memory;
     let how = memory.pop_number();
     let second = memory.pop_number();
     let above = [memory.pop_number(), second];
     let (begins, made) = (how & 1 != 0, how & 2 != 0);
-    let path = path(walk, copy);
     let target = name(walk, copy);
     let left = copy.to.take();
+    let mut place = target;
     if begins {
         // Still to be removed if something goes wrong, until it has its name.
         copy.to = copy.above.take();
+        place = temporary(walk.context, target, copy.number);
     } else if let (Some(left), 1..) = (&left, walk.depth) {
-        let back = tree::back(left.fd(), above);
-        copy.to = Some(walk.context.outcome(path, back)?);
+        match tree::back(left.fd(), above) {
+            Ok(open) => copy.to = Some(open),
+            Err(error) => return outcome(walk, copy, Err(error)),
+        }
     }
     copy.identity = above;
-    let to = copy.directory();
-    let mut place = target;
-    if begins {
-        place = temporary(walk.context, target, copy.number);
-    }
     let mut buffer = Stat::buffer();
     let stat = sys::stat(walk.directory(), walk.name(), Follow::Yes, &mut buffer);
     let result = match walk.context.outcome(walk.path(), stat) {
         Ok(stat) => {
             attributes(copy, place, stat, Follow::Yes);
+            let to = copy.directory();
             let mut done = Ok(());
             if made && !copy.has(PRESERVE) && stat.mode() & 0o700 != 0o700 {
                 // It was made so that it could be written to; the umask is in what it got.
@@ -355,139 +347,127 @@ fn leave<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
             if begins && done.is_ok() {
                 done = settle(walk.context, copy, place, target);
             }
-            walk.context.outcome(path, done)
+            outcome(walk, copy, done)
         }
         Err(failed) => Err(failed),
     };
     if begins {
         copy.fresh = false;
         if result.is_err() {
-            tree::remove(walk.context, to, place);
+            tree::remove(walk.context, copy.directory(), place);
         }
     }
     result
 }
 
 /// Gives a tree its name.
+#[inline(never)]
 fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Result<(), Errno> {
     let to = copy.directory();
-    if !copy.replace {
-        return sys::rename(to, place, target, Rename::Replace);
-    }
-    // What tells the next start that it is a copy, and not somebody's own: its inode, in a link beside it.
-    let copied = sys::stat(to, place, Follow::No, &mut Stat::buffer())?.inode;
-    let mark = context.memory.mark();
-    context.memory.push_digits(copied, 10);
-    let text = context.memory.string(mark);
-    let record = record(context, target);
-    match sys::stat(to, target, Follow::No, &mut Stat::buffer()) {
-        Err(Errno::ENOENT) => {}
-        Err(error) => return Err(error),
-        Ok(there) => {
-            if there.is(sys::DIRECTORY) {
-                let empty = sys::unlink(to, target, true);
+    if copy.replace {
+        // What tells the next start that it is a copy, and not somebody's own: its inode, in a link beside it.
+        let mark = context.memory.mark();
+        temporary(context, target, number(target.base()));
+        context.memory.strip(mark, '\0');
+        context.memory.extend(z!(".copy"));
+        let record = context.memory.string(mark);
+        let copied = inode(context, to, place)?;
+        match sys::stat(to, target, Follow::No, &mut Stat::buffer()).map(Stat::mode) {
+            Ok(mode) if mode & sys::TYPE == sys::DIRECTORY && sys::unlink(to, target, true).is_err() => {
+                let there = inode(context, to, target)?;
                 let mark = context.memory.mark();
-                let known = readlink::read(context, to, record).is_ok() && {
-                    let held = context.memory.string(mark);
-                    let mark = context.memory.mark();
-                    context.memory.push_digits(there.inode, 10);
-                    held.is(context.memory.string(mark))
-                };
-                if empty.is_err() && !known {
+                if readlink::read(context, to, record).is_err() || !context.memory.string(mark).is(there) {
                     return Err(Errno::EEXIST);
                 }
             }
-            let _ = sys::unlink(to, record, false);
-            sys::symlink(text, to, record)?;
-            if sys::rename(to, place, target, Rename::Exchange).is_ok() {
-                tree::remove(context, to, place);
-                return Ok(());
-            }
-            tree::remove(context, to, target);
-            return sys::rename(to, place, target, Rename::Replace);
+            Ok(_) | Err(Errno::ENOENT) => {}
+            Err(error) => return Err(error),
         }
+        let _ = sys::unlink(to, record, false);
+        sys::symlink(copied, to, record)?;
+        // If there is something to exchange it with, and the file system can.
+        if sys::rename(to, place, target, Rename::Exchange).is_ok() {
+            tree::remove(context, to, place);
+            return Ok(());
+        }
+        tree::remove(context, to, target);
     }
-    let _ = sys::unlink(to, record, false);
-    sys::symlink(text, to, record)?;
     sys::rename(to, place, target, Rename::Replace)
 }
 
-fn record<'a>(context: &mut Context<'a>, target: ZStr) -> ZStr<'a> {
+/// The number of the file `path`, in digits.
+fn inode<'a>(context: &mut Context<'a>, directory: Fd, path: ZStr) -> Result<ZStr<'a>, Errno> {
+    let number = sys::stat(directory, path, Follow::No, &mut Stat::buffer())?.inode;
     let mark = context.memory.mark();
-    temporary(context, target, number(target.base()));
-    context.memory.strip(mark, '\0');
-    context.memory.extend(z!(".copy"));
-    context.memory.string(mark)
+    context.memory.push_digits(number, 10);
+    Ok(context.memory.string(mark))
 }
 
 /// Copies a file, or a symbolic link.
 fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: Follow) -> Done {
-    let (to, target) = (copy.directory(), name(walk, copy));
+    let target = name(walk, copy);
     let (directory, from) = (walk.directory(), walk.name());
+    let is_link = stat.is(sys::SYMLINK);
     if copy.directory && walk.depth == 0 {
-        let path = path(walk, copy);
-        return Err(walk.context.fail(path, Errno::ENOTDIR));
+        outcome(walk, copy, Err(Errno::ENOTDIR))?;
     }
     // What is there is replaced, if it is a file; it keeps its mode.
     let mut kept = None;
     if !copy.fresh {
         let mut buffer = Stat::buffer();
-        let there = sys::stat(to, target, if stat.is(sys::SYMLINK) { Follow::No } else { Follow::Yes }, &mut buffer);
-        if let Ok(there) = there {
-            let wrong = if there.is(sys::DIRECTORY) {
-                Some(Errno::EISDIR)
-            } else if !there.is(sys::REGULAR) && !there.is(sys::SYMLINK) {
-                Some(Errno::EOPNOTSUPP)
-            } else {
-                None
-            };
-            let path = path(walk, copy);
-            if let Some(error) = wrong {
-                return Err(walk.context.fail(path, error));
-            }
-            if there.is_same(stat) {
+        let follow = if is_link { Follow::No } else { Follow::Yes };
+        if let Ok(there) = sys::stat(copy.directory(), target, follow, &mut buffer) {
+            if there.identity() == stat.identity() {
+                let path = path(walk, copy);
                 return Err(walk.context.refuse(path, z!("is the same file")));
             }
-            kept = there.is(sys::REGULAR).then_some(there.mode());
+            outcome(
+                walk,
+                copy,
+                match there.mode() & sys::TYPE {
+                    sys::REGULAR => {
+                        kept = Some(there.mode());
+                        Ok(())
+                    }
+                    sys::SYMLINK => Ok(()),
+                    sys::DIRECTORY => Err(Errno::EISDIR),
+                    _ => Err(Errno::EOPNOTSUPP),
+                },
+            )?;
         }
     }
     let place;
-    if stat.is(sys::SYMLINK) {
+    let mut done = Ok(());
+    if is_link {
         let mark = walk.context.memory.mark();
         let read = readlink::read(walk.context, directory, from);
         walk.context.outcome(walk.path(), read)?;
         let held = walk.context.memory.string(mark);
-        (place, ()) = make(walk, copy, |place| sys::symlink(held, to, place))?;
+        (place, _) = make(walk, copy, New::Link(held))?;
         attributes(copy, place, stat, Follow::No);
     } else {
         let how = if follow == Follow::Yes { flags::READ } else { flags::READ_FILE };
         let source = sys::open(directory, from, how, 0);
         let source = walk.context.outcome(walk.path(), source)?;
-        let mode = stat.mode() & 0o777;
         let file;
-        (place, file) = make(walk, copy, |place| sys::open(to, place, flags::NEW, mode))?;
-        let mut done = tree::copy_content(walk.context, source.fd(), file.fd());
+        (place, file) = make(walk, copy, New::File(stat.mode() & 0o777))?;
+        if let Some(file) = file {
+            done = tree::copy_content(walk.context, source.fd(), file.fd());
+        }
         if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
-            done = sys::chmod(to, place, mode & 0o7777);
+            done = sys::chmod(copy.directory(), place, mode & 0o7777);
         }
         attributes(copy, place, stat, Follow::Yes);
-        if done.is_err() {
-            let _ = sys::unlink(to, place, false);
-            let path = path(walk, copy);
-            return walk.context.outcome(path, done);
-        }
+    }
+    if done.is_ok() && !copy.fresh {
+        done = sys::rename(copy.directory(), place, target, Rename::Replace);
+    }
+    if done.is_err() {
+        let _ = sys::unlink(copy.directory(), place, false);
     }
     copy.files += 1;
     copy.bytes += stat.size;
-    if copy.fresh {
-        return Ok(());
-    }
-    let renamed = sys::rename(to, place, target, Rename::Replace);
-    if renamed.is_err() {
-        let _ = sys::unlink(to, place, false);
-    }
-    let path = path(walk, copy);
-    walk.context.outcome(path, renamed)
+    outcome(walk, copy, done)
 }
 
 /// Gives `place` what `-p` wants, as far as it may: not everybody may give files away, or set the times of others'.

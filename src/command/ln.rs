@@ -83,14 +83,10 @@ fn link(context: &mut Context, target: ZStr, path: ZStr) -> Done {
     context.outcome(place, made)?;
     report::line(context.streams.error, report::PROGRAM, place, z!(" -> "), target, z!(""));
     context.linked = true;
-    if !context.has(VERBOSE) {
-        return Ok(());
+    if context.has(VERBOSE) {
+        context.say_link(place, target)?;
     }
-    let mark = context.memory.mark();
-    for piece in [z!("'"), place, z!("' -> '"), target, z!("'\n")] {
-        context.memory.extend(piece);
-    }
-    context.print(mark)
+    Ok(())
 }
 
 /// The path in the process's own root that `target` means, if it is `/proc/PID/root/...` of this process.

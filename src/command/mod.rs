@@ -496,6 +496,17 @@ impl<'a> Context<'a> {
         self.outcome(z!("stdout"), written)
     }
 
+    /// Prints `'FROM' -> 'TO'`.
+    #[cold]
+    #[inline(never)]
+    fn say_link(&mut self, from: ZStr, to: ZStr) -> Done {
+        let mark = self.memory.mark();
+        for piece in [z!("'"), from, z!("' -> '"), to, z!("'\n")] {
+            self.memory.extend(piece);
+        }
+        self.print(mark)
+    }
+
     /// Puts `head`, a slash and `tail` together to a path, without slashes at its end.
     #[inline(never)]
     fn path(&mut self, head: ZStr, tail: ZStr) -> ZStr<'a> {

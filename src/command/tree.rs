@@ -188,10 +188,7 @@ impl<'a> Walk<'_, 'a> {
 
 /// Which directory it is: device and inode.
 pub(super) fn identity(directory: Fd) -> Result<[u64; 2], Errno> {
-    let mut buffer = Stat::buffer();
-    let stat = sys::stat(directory, z!(""), Follow::Yes, &mut buffer)?;
-    let [major, minor] = stat.device;
-    Ok([stat.inode, u64::from(major) << 32 | u64::from(minor)])
+    sys::stat(directory, z!(""), Follow::Yes, &mut Stat::buffer()).map(Stat::identity)
 }
 
 /// The directory above `directory`, if it is still `above`.
