@@ -476,17 +476,11 @@ impl<'c, 'a> Shell<'c, 'a> {
     fn redirections(&mut self, opened: &mut Option<(Fd, Fd)>) -> bool {
         let mut failed = false;
         loop {
-            let first = self.blanks(false);
+            self.blanks(false);
             self.start = self.at;
-            let before = self.at;
-            let mut number = None;
-            if first.is_ascii_digit() {
-                self.skip();
-                number = Some(first);
-            }
+            let number = self.stream();
             let direction = self.at.first();
             if !matches!(direction, '<' | '>') {
-                self.at = before;
                 return failed;
             }
             self.skip();
@@ -499,7 +493,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             {
                 self.refuse_here(NOT_SUPPORTED);
             }
-            if ends_word(self.blanks(false)) {
+            if ends_word(self.blanks(false)) || self.stream().is_some() {
                 self.unexpected();
             }
             let streams = &self.context.streams;
@@ -544,6 +538,19 @@ impl<'c, 'a> Shell<'c, 'a> {
                 }
             }
         }
+    }
+
+    /// Goes past the digit that a redirection begins with, if one does.
+    fn stream(&mut self) -> Option<char> {
+        let (before, first) = (self.at, self.at.first());
+        if first.is_ascii_digit() {
+            self.skip();
+            if matches!(self.at.first(), '<' | '>') {
+                return Some(first);
+            }
+            self.at = before;
+        }
+        None
     }
 
     // Refusals.

@@ -143,6 +143,7 @@ on_every_architecture!(what_the_language_does_not_have_is_refused_in_one_line_be
         ("echo a >| /mnt/b", "sh: >"),
         ("cat << end", "sh: <"),
         ("echo a >&3", "sh: "),
+        ("echo a > 2> b", "sh: "), // the digit begins the second redirection
         ("true )", "sh: )"),
         ("; true", "sh: ;"),
         ("&& true", "sh: &&"),
