@@ -1,5 +1,6 @@
-//! A made-up kernel for the program's `arch::hosted`: what it answers is on a tape.
+//! A made-up kernel for the program's `arch::hosted`: files in memory, and a tape that says when calls go wrong.
 
+use crate::files::*;
 use link_model_and_wait::arch::nr;
 #[cfg(miri)]
 use std::alloc;
@@ -12,18 +13,97 @@ use std::slice;
 pub struct Exit(pub Option<u8>);
 
 /// More calls than any script here needs, unless it goes on for ever.
-const CALLS: usize = 300;
+const CALLS: usize = 2000;
+
+/// What is in use from the number 3 on, at most.
+const OPEN: usize = 64;
+
+/// Calls of which each can be made to fail in the same way whenever it comes.
+const FAILING: &[usize] = &[
+    nr::MMAP,
+    nr::OPENAT,
+    nr::STATX,
+    nr::READ,
+    nr::WRITE,
+    nr::GETDENTS64,
+    nr::LSEEK,
+    nr::UNLINKAT,
+    nr::MKDIRAT,
+    nr::RENAMEAT2,
+    nr::SYMLINKAT,
+    nr::READLINKAT,
+    nr::FCHMODAT,
+    nr::FCHOWNAT,
+    nr::UTIMENSAT,
+    nr::COPY_FILE_RANGE,
+    nr::SENDFILE,
+    nr::CHDIR,
+    nr::FCHDIR,
+    nr::FCNTL,
+    nr::PPOLL,
+    nr::CLOCK_NANOSLEEP,
+    nr::RT_SIGACTION,
+    nr::RT_SIGPROCMASK,
+];
+
+/// Names that mean something to the program, and some that it should not stumble over.
+const NAMES: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"models",
+    b"m",
+    b"-",
+    b"--",
+    b"-rf",
+    b"*",
+    b"[a]",
+    b" ",
+    b"a b",
+    b"\n",
+    b"a\nb",
+    b"\xff\xfe",
+    b"\xc3\xa9",
+    b"...",
+    b".a",
+    b"\\",
+    b"'",
+    b"$x",
+    b".modelcar-1",
+    b".modelcar-1.copy",
+    b"x.tar",
+    b"1",
+];
+
+/// An open file, or a stream of bytes that is none.
+#[derive(Clone, Default)]
+struct Open {
+    node: Option<usize>,
+    at: usize,
+    writes: bool,
+    appends: bool,
+    /// For its place only: `O_PATH`.
+    path: bool,
+}
 
 #[derive(Default)]
 struct Kernel {
+    files: Files,
+    open: Vec<Option<Open>>,
+    here: usize,
+    umask: u16,
     tape: Vec<u8>,
     position: usize,
     calls: usize,
-    /// The call about signals that fails.
-    failing: usize,
+    /// A call that always fails, and how.
+    failing: (usize, isize),
+    /// Directories do not tell what their names are of.
+    untold: bool,
+    /// Something went wrong that was not the program's doing.
+    disturbed: bool,
     /// Something was changed or printed.
     done: bool,
-    open: usize,
+    /// The messages.
+    said: Vec<u8>,
     /// Where argc is.
     frame: usize,
     mappings: Vec<Mapping>,
@@ -83,27 +163,40 @@ impl Mapping {
 
 thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
 
-/// Puts in a tape, for a program whose frame is at this address. This call about signals is to fail.
-pub fn begin(tape: &[u8], failing: usize, frame: usize) {
+/// What is known when a program has ended.
+pub struct End {
+    /// Something was changed or printed.
+    pub done: bool,
+    /// Nothing went wrong but what a script itself brings about.
+    pub calm: bool,
+    /// All that was said to the user.
+    pub said: Vec<u8>,
+    /// There is a name of a file that is only on the way to its own.
+    pub unfinished: bool,
+}
+
+/// Puts in a tape, for a program whose frame is at this address.
+pub fn begin(tape: &[u8], frame: usize) {
     KERNEL.with_borrow_mut(|kernel| {
         let mappings = std::mem::take(&mut kernel.mappings);
-        *kernel = Kernel { tape: tape.to_vec(), failing, frame, mappings, ..Kernel::default() };
+        *kernel =
+            Kernel { tape: tape.to_vec(), frame, mappings, umask: 0o022, files: Files::new(), ..Kernel::default() };
+        kernel.set_up();
     });
 }
 
 /// The program has ended.
-pub fn end() {
+pub fn end() -> End {
     KERNEL.with_borrow_mut(|kernel| {
         poison(kernel.frame, false);
         kernel.mappings.iter_mut().for_each(Mapping::reset);
         #[cfg(miri)]
         kernel.mappings.clear(); // new ones each time
-    });
-}
-
-/// Whether it has changed or printed something.
-pub fn done() -> bool {
-    KERNEL.with_borrow(|kernel| kernel.done)
+        let mut unfinished = false;
+        let own = |name: &[u8]| name.starts_with(b".modelcar-") && !name.ends_with(b".copy") && name != b".modelcar-1";
+        kernel.files.each_name(|name| unfinished |= own(name));
+        End { done: kernel.done, calm: !kernel.disturbed, said: std::mem::take(&mut kernel.said), unfinished }
+    })
 }
 
 /// Makes a word in memory, argc, one that must not be touched: it lies between the scratch memory and argv, and the
@@ -128,20 +221,24 @@ fn poison(_: usize, _: bool) {}
 /// What the man page demands of the arguments.
 #[unsafe(no_mangle)]
 unsafe extern "Rust" fn hosted_syscall(number: usize, args: [usize; 6]) -> isize {
-    // A directory is closed while the thread unwinds: that is no place to end it once more.
+    // A file is closed while the thread unwinds: that is no place to end it once more.
     let end = KERNEL.with_borrow_mut(|kernel| {
         if kernel.calls == 0 {
             poison(kernel.frame, true);
         }
-        let counts = !matches!(number, nr::CLOSE | nr::MMAP);
+        let counts = number != nr::CLOSE;
         kernel.calls += usize::from(counts);
-        counts && kernel.calls > CALLS || number == nr::PPOLL && args[2] == 0
+        counts && kernel.calls > CALLS
     });
     if end {
         panic::resume_unwind(Box::new(Exit(None)));
     }
     // SAFETY: passed on to the caller.
-    KERNEL.with_borrow_mut(|kernel| unsafe { kernel.call(number, args) })
+    match KERNEL.with_borrow_mut(|kernel| unsafe { kernel.call(number, args) }) {
+        Ok(Some(result)) => result as isize,
+        Ok(None) => panic::resume_unwind(Box::new(Exit(None))),
+        Err(error) => error,
+    }
 }
 
 /// The program ends.
@@ -158,176 +255,626 @@ impl Kernel {
         byte
     }
 
-    /// Zeroed memory, or none left.
-    fn map(&mut self, length: usize) -> isize {
-        if self.next() == 0xff {
-            return -12;
+    fn choose(&mut self, count: usize) -> usize {
+        usize::from(self.next()) % count
+    }
+
+    /// Makes the files that are there when the program begins.
+    fn set_up(&mut self) {
+        let flags = self.next();
+        let (call, error) = (self.choose(256), self.next());
+        if let Some(&call) = FAILING.get(call.wrapping_sub(1)) {
+            self.failing = (call, -isize::from(error.max(1)));
+            self.disturbed = true;
         }
+        self.untold = flags & 1 != 0;
+        let stream = |writes| Some(Open { writes, ..Open::default() });
+        self.open = vec![stream(false), stream(true), stream(true)];
+        for number in 0..3 {
+            if flags & 2 << number != 0 {
+                self.open[number] = None;
+            }
+        }
+        let (d, f) = (DIRECTORY | 0o755, REGULAR | 0o644);
+        for (path, mode, content) in [
+            (&b"bin"[..], d, &b""[..]),
+            (b"bin/sh", REGULAR | 0o755, b""),
+            (b"dev", d, b""),
+            (b"dev/null", DEVICE | 0o666, b""),
+            (b"mnt", d, b""),
+            (b"tmp", DIRECTORY | 0o1777, b""),
+            (b"models", d, b""),
+            (b"models/m", f, b"weights\n"),
+            (b"models/s", d, b""),
+            (b"models/s/l", SYMLINK | 0o777, b"../m"),
+        ] {
+            let place = self.files.find(0, path, false).expect("a path of this table");
+            self.files.make(&place, mode, content).expect("nothing there yet");
+        }
+        for _ in 0..self.choose(12) {
+            self.plant();
+        }
+        if flags & 0x10 != 0 {
+            self.here = 7; // models
+        }
+    }
+
+    fn pick(&mut self) -> usize {
+        let nodes = self.files.nodes.len();
+        self.choose(nodes)
+    }
+
+    /// Puts something somewhere.
+    fn plant(&mut self) {
+        let node = self.pick();
+        let directory = if self.files.nodes[node].is(DIRECTORY) { node } else { self.here };
+        let name = match self.next() {
+            byte @ 0..224 => NAMES[usize::from(byte) % NAMES.len()].to_vec(),
+            byte => {
+                let length = if byte < 250 { 1 + usize::from(byte % 5) } else { usize::from(byte) };
+                let bytes = (0..length).map(|_| self.next());
+                bytes.map(|byte| if matches!(byte, 0 | b'/') { b'n' } else { byte }).collect()
+            }
+        };
+        if matches!(&name[..], b"." | b"..") || self.files.entry(directory, &name).is_some() {
+            return;
+        }
+        let kind = self.next();
+        let bits = u16::from(self.next()) << 4 | 0o4;
+        let (mode, content) = match kind % 10 {
+            0..3 => (DIRECTORY, vec![]),
+            3 => (REGULAR, vec![]),
+            4 => (REGULAR, vec![b'x'; usize::from(kind) * 40]),
+            5 => (SYMLINK, NAMES[usize::from(kind / 10) % NAMES.len()].to_vec()),
+            6 => (SYMLINK, b"..".to_vec()),
+            7 => (FIFO, vec![]),
+            8 => (SOCKET, vec![]),
+            _ => {
+                let other = self.pick();
+                if !self.files.nodes[other].is(DIRECTORY) {
+                    let _ = self.files.name(directory, &name, other);
+                }
+                return;
+            }
+        };
+        let _ = self.files.make(&Place { directory, name, node: None, slash: false }, mode | bits, &content);
+    }
+
+    /// Somebody else changes the files.
+    fn disturb(&mut self) {
+        self.disturbed = true;
+        let directory = self.pick();
+        let names = self.files.nodes[directory].entries.len();
+        if names == 0 {
+            return self.plant();
+        }
+        let at = self.choose(names);
+        let (_, name, node) = self.files.nodes[directory].entries[at].clone();
+        let from = Place { directory, name, node: Some(node), slash: false };
+        match self.next() % 5 {
+            0 => {
+                let _ = self.files.remove(&from, self.files.nodes[node].is(DIRECTORY));
+            }
+            1 | 2 => {
+                let other = self.pick();
+                if self.files.nodes[other].is(DIRECTORY) {
+                    let name = NAMES[self.choose(NAMES.len())].to_vec();
+                    let there = self.files.entry(other, &name);
+                    let _ =
+                        self.files.rename(&from, &Place { directory: other, name, node: there, slash: false }, false);
+                }
+            }
+            3 => {
+                self.files.unname(directory, &from.name);
+                let link = Place { node: None, ..from };
+                let _ = self.files.make(&link, SYMLINK | 0o777, b"..");
+            }
+            _ if self.files.nodes[node].is(REGULAR) => self.files.nodes[node].content.truncate(1),
+            _ => self.plant(),
+        }
+    }
+
+    /// Zeroed memory.
+    fn map(&mut self, length: usize) -> usize {
         let free = self.mappings.iter_mut().find(|mapping| !mapping.used && mapping.length == length);
         if let Some(mapping) = free {
             mapping.used = true;
-            return mapping.address as isize;
+            return mapping.address;
         }
         let mapping = Mapping::new(length);
         let address = mapping.address;
         self.mappings.push(mapping);
-        address as isize
+        address
     }
 
-    /// Success, or an error: the likely ones of small numbers, or any other.
-    fn answer(&mut self) -> isize {
-        match self.next() {
-            byte @ 0..128 => [0, 0, 0, -17, -2, -20, -13, -30][usize::from(byte % 8)],
-            byte => -isize::from(byte - 127),
+    fn file(&self, number: usize) -> Answer<Open> {
+        self.open.get(number).cloned().flatten().ok_or(EBADF)
+    }
+
+    fn put(&mut self, least: usize, open: Open) -> Answer {
+        if self.open.len() > OPEN {
+            return Err(-24);
         }
+        let number = (least..).find(|&number| self.open.get(number).is_none_or(Option::is_none)).unwrap_or(0);
+        if number >= self.open.len() {
+            self.open.resize(number + 1, None);
+        }
+        self.open[number] = Some(open);
+        Ok(number)
     }
 
-    unsafe fn call(&mut self, number: usize, args: [usize; 6]) -> isize {
-        let [a, b, c, d, e, _] = args;
-        // SAFETY: what the program owes for each call; if it does not, that is a finding.
-        unsafe {
-            match number {
-                nr::GETPID => return 4242,
-                nr::MMAP => return self.map(b),
-                nr::RT_SIGACTION | nr::RT_SIGPROCMASK => {
-                    read(b, if number == nr::RT_SIGACTION { 32 } else { 8 });
-                    assert_eq!((c, d), (0, 8));
-                    return if self.calls == self.failing { -22 } else { 0 };
+    /// The directory from which a path is looked up.
+    fn from(&self, directory: usize, path: &[u8]) -> Answer {
+        if directory as isize == -100 || path.starts_with(b"/") {
+            return Ok(self.here);
+        }
+        let node = self.file(directory)?.node.ok_or(ENOTDIR)?;
+        if self.files.nodes[node].is(DIRECTORY) { Ok(node) } else { Err(ENOTDIR) }
+    }
+
+    /// Where a path leads that the program gives.
+    ///
+    /// # Safety
+    /// It is the address of a string.
+    unsafe fn find(&self, directory: usize, path: usize, follow: bool) -> Answer<Place> {
+        // SAFETY: passed on to the caller.
+        let path = unsafe { string(path) }?;
+        self.files.find(self.from(directory, &path)?, &path, follow)
+    }
+
+    /// A call; None if it never returns.
+    unsafe fn call(&mut self, number: usize, args: [usize; 6]) -> Answer<Option<usize>> {
+        let [a, b, c, d, e, f] = args;
+        match number {
+            nr::GETPID => return Ok(Some(4242)),
+            nr::UMASK => return Ok(Some(std::mem::replace(&mut self.umask, a as u16 & 0o777).into())),
+            nr::CLOSE => {
+                if let Some(open) = self.open.get_mut(a) {
+                    *open = None;
                 }
-                nr::CAPSET => {
-                    read(a, 8);
-                    read(b, 24);
-                }
-                nr::CLOSE => {
-                    assert_eq!((a, self.open), (5, 1), "it closes what is open");
-                    self.open = 0;
-                }
-                nr::SYMLINKAT => {
-                    if let Some(error) = path(a).or(path(c)) {
-                        return error;
-                    }
-                }
-                nr::UNLINKAT | nr::MKDIRAT | nr::FCHMODAT => {
-                    if let Some(error) = path(b) {
-                        return error;
-                    }
-                    if number == nr::FCHMODAT {
-                        assert!(c <= 0o7777, "mode {c:o}");
-                    }
-                }
-                nr::RENAMEAT2 => {
-                    assert_eq!(e, 0);
-                    if let Some(error) = path(b).or(path(d)) {
-                        return error;
-                    }
-                }
-                nr::STATX => {
-                    if let Some(error) = path(b) {
-                        return error;
-                    }
-                    let result = self.answer();
-                    if result == 0 {
-                        let statx = slice::from_raw_parts_mut(e as *mut u8, 256);
-                        statx.fill(0xee);
-                        let kind = [0o040000, 0o100000, 0o120000, 0o010000, 0o060000][usize::from(self.next() % 5)];
-                        let mode: u16 = kind | u16::from(self.next()) << 1;
-                        statx[28..30].copy_from_slice(&mode.to_ne_bytes());
-                    }
-                    return result;
-                }
-                nr::OPENAT => {
-                    if let Some(error) = path(b) {
-                        return error;
-                    }
-                    let result = self.answer();
-                    if result == 0 {
-                        assert_eq!(self.open, 0, "one directory at a time");
-                        self.open = 1;
-                        return 5;
-                    }
-                    return result;
-                }
-                nr::GETDENTS64 => {
-                    assert_eq!((a, self.open), (5, 1), "it reads what is open");
-                    return self.entries(slice::from_raw_parts_mut(b as *mut u8, c));
-                }
-                nr::WRITE if a == 1 => {
-                    read(b, c);
-                    let result = match self.next() {
-                        0..200 => c as isize,
-                        200..210 => c.min(1) as isize,
-                        210..220 => 0,
-                        byte => -isize::from(byte - 219),
-                    };
-                    self.done |= result > 0;
-                    return result;
-                }
-                nr::WRITE => {
-                    assert_eq!(a, 2);
-                    return line(slice::from_raw_parts(b as *const u8, c));
-                }
-                nr::WRITEV => {
-                    assert_eq!(a, 2);
-                    let mut text = Vec::new();
-                    for piece in slice::from_raw_parts(b as *const [usize; 2], c) {
-                        text.extend_from_slice(slice::from_raw_parts(piece[0] as *const u8, piece[1]));
-                    }
-                    return line(&text);
-                }
-                nr::PPOLL => {
-                    read(c, 16);
-                    return [0, 0, 0, -4, -12][usize::from(self.next() % 5)];
-                }
-                _ => panic!("call {number}"),
+                return Ok(Some(0));
+            }
+            _ => {}
+        }
+        let (mut short, mut wrong) = (false, None);
+        match self.next() {
+            0..200 => {}
+            200..216 => self.disturb(),
+            216..232 => short = true,
+            byte => {
+                const LIKELY: [isize; 8] = [-1, -2, -4, -5, -12, -13, -17, -20];
+                wrong = Some(match byte {
+                    232..240 => LIKELY[usize::from(byte - 232)],
+                    _ => -isize::from(self.next().max(1)),
+                });
             }
         }
-        let result = if number == nr::CLOSE { 0 } else { self.answer() };
-        if matches!(number, nr::SYMLINKAT | nr::UNLINKAT | nr::MKDIRAT | nr::FCHMODAT | nr::RENAMEAT2) {
+        if number == self.failing.0 {
+            wrong = Some(self.failing.1);
+        }
+        self.disturbed |= wrong.is_some();
+        // SAFETY: what the program owes for each call; if it does not, that is a finding.
+        let result = unsafe { self.answer(number, [a, b, c, d, e, f], short, wrong) };
+        if result.is_ok()
+            && matches!(
+                number,
+                nr::SYMLINKAT
+                    | nr::UNLINKAT
+                    | nr::MKDIRAT
+                    | nr::FCHMODAT
+                    | nr::RENAMEAT2
+                    | nr::UTIMENSAT
+                    | nr::FCHOWNAT
+            )
+        {
             self.done = true;
         }
         result
     }
 
-    /// Entries with names of all lengths and bytes.
-    fn entries(&mut self, buffer: &mut [u8]) -> isize {
-        let count = match self.next() {
-            0 => return 0,
-            byte @ 1..200 => usize::from(byte % 8),
-            byte => return -isize::from(byte - 199),
-        };
-        let mut used = 0;
-        for _ in 0..count {
-            let length = match self.next() {
-                byte @ 0..250 => 1 + usize::from(byte % 6),
-                byte => 255 - usize::from(255 - byte),
+    /// What the call gives. All that the program has to provide is looked at first, whether or not it is `wrong`.
+    unsafe fn answer(
+        &mut self,
+        number: usize,
+        [a, b, c, d, e, f]: [usize; 6],
+        short: bool,
+        wrong: Option<isize>,
+    ) -> Answer<Option<usize>> {
+        let wrong = wrong.map_or(Ok(()), Err);
+        // SAFETY: what the program owes for each call.
+        unsafe {
+            let number = match number {
+                nr::MMAP => {
+                    wrong?;
+                    self.map(b)
+                }
+                nr::RT_SIGACTION | nr::RT_SIGPROCMASK => {
+                    read(b, if number == nr::RT_SIGACTION { 32 } else { 8 });
+                    assert_eq!((c, d), (0, 8));
+                    wrong?;
+                    0
+                }
+                nr::CAPSET => {
+                    read(a, 8);
+                    read(b, 24);
+                    wrong?;
+                    0
+                }
+                nr::UNSHARE => {
+                    wrong?;
+                    0
+                }
+                nr::PPOLL => {
+                    assert_eq!((a, b, c, d), (0, 0, 0, 0));
+                    wrong?;
+                    return Ok(None);
+                }
+                nr::CLOCK_GETTIME => {
+                    let time: [i64; 2] = [self.calls as i64, 999_999_999];
+                    (b as *mut [i64; 2]).write_unaligned(time);
+                    wrong?;
+                    0
+                }
+                nr::CLOCK_NANOSLEEP => {
+                    let time = (c as *const [i64; 2]).read_unaligned();
+                    assert!(time[0] >= 0 && (0..1_000_000_000).contains(&time[1]), "sleep until {time:?}");
+                    wrong?;
+                    if time[0] > 1 << 40 {
+                        return Ok(None);
+                    }
+                    0
+                }
+                nr::SYMLINKAT => {
+                    let target = string(a);
+                    let place = self.find(b, c, false);
+                    wrong?;
+                    let target = target?;
+                    if target.is_empty() {
+                        return Err(ENOENT);
+                    }
+                    self.files.make(&place?, SYMLINK | 0o777, &target)?;
+                    0
+                }
+                nr::UNLINKAT => {
+                    let place = self.find(a, b, false);
+                    assert!(matches!(c, 0 | 0x200));
+                    wrong?;
+                    self.files.remove(&place?, c != 0)?;
+                    0
+                }
+                nr::MKDIRAT => {
+                    let place = self.find(a, b, false);
+                    assert!(c <= 0o7777, "mode {c:o}");
+                    wrong?;
+                    self.files.make(&place?, DIRECTORY | c as u16 & !self.umask, b"")?;
+                    0
+                }
+                nr::RENAMEAT2 => {
+                    let (from, to) = (self.find(a, b, false), self.find(c, d, false));
+                    assert!(matches!(e, 0..=2));
+                    wrong?;
+                    let (from, to) = (from?, to?);
+                    if e == 1 && to.node.is_some() {
+                        return Err(EEXIST);
+                    }
+                    self.files.rename(&from, &to, e == 2)?;
+                    0
+                }
+                nr::READLINKAT => {
+                    let place = self.find(a, b, false);
+                    let buffer = slice::from_raw_parts_mut(c as *mut u8, d);
+                    wrong?;
+                    let node = place?.node.ok_or(ENOENT)?;
+                    if !self.files.nodes[node].is(SYMLINK) || d == 0 {
+                        return Err(EINVAL);
+                    }
+                    let content = &self.files.nodes[node].content;
+                    let length = content.len().min(d);
+                    buffer[..length].copy_from_slice(&content[..length]);
+                    length
+                }
+                nr::FACCESSAT => {
+                    let place = self.find(a, b, true);
+                    assert!(c <= 7);
+                    wrong?;
+                    let node = place?.node.ok_or(ENOENT)?;
+                    if c == 1 && self.files.nodes[node].mode & 0o111 == 0 {
+                        return Err(-13);
+                    }
+                    0
+                }
+                nr::FCHMODAT => {
+                    let place = self.find(a, b, true);
+                    assert!(c <= 0o7777, "mode {c:o}");
+                    wrong?;
+                    let node = place?.node.ok_or(ENOENT)?;
+                    let mode = &mut self.files.nodes[node].mode;
+                    *mode = *mode & TYPE | c as u16;
+                    0
+                }
+                nr::FCHOWNAT => {
+                    let place = self.find(a, b, e == 0);
+                    assert!(matches!(e, 0 | 0x100));
+                    wrong?;
+                    place?.node.ok_or(ENOENT)?;
+                    0
+                }
+                nr::UTIMENSAT => {
+                    let place = self.find(a, b, d == 0);
+                    assert!(matches!(d, 0 | 0x100));
+                    let times = (c != 0).then(|| (c as *const [i64; 4]).read_unaligned());
+                    wrong?;
+                    let node = place?.node.ok_or(ENOENT)?;
+                    let times = times.unwrap_or([9, 9, 9, 9]);
+                    assert!([times[1], times[3]].iter().all(|part| (0..1_000_000_000).contains(part)), "{times:?}");
+                    self.files.nodes[node].times = times;
+                    0
+                }
+                nr::STATX => {
+                    let place = if string(b) == Ok(vec![]) && c & 0x1000 != 0 {
+                        self.file(a).map(|open| open.node)
+                    } else {
+                        self.find(a, b, c & 0x100 == 0).and_then(|place| place.node.ok_or(ENOENT)).map(Some)
+                    };
+                    let statx = slice::from_raw_parts_mut(e as *mut u8, 256);
+                    statx.fill(0xee);
+                    wrong?;
+                    self.describe(place?, statx);
+                    0
+                }
+                nr::OPENAT => {
+                    let place = self.find(a, b, c & 0o400000 == 0 && c & 0o300 != 0o300);
+                    assert!(d <= 0o7777, "mode {d:o}");
+                    wrong?;
+                    match self.open_file(place?, c, d as u16)? {
+                        Some(number) => number,
+                        None => return Ok(None),
+                    }
+                }
+                nr::FCNTL => {
+                    assert_eq!(b, 1030);
+                    wrong?;
+                    let open = self.file(a)?;
+                    self.put(c, open)?
+                }
+                nr::LSEEK => {
+                    assert_eq!(c, 0);
+                    wrong?;
+                    self.file(a)?;
+                    self.open[a].as_mut().ok_or(EBADF)?.at = b;
+                    b
+                }
+                nr::CHDIR => {
+                    let place = self.find(-100_isize as usize, a, true);
+                    wrong?;
+                    let node = place?.node.ok_or(ENOENT)?;
+                    self.enter(node)?
+                }
+                nr::FCHDIR => {
+                    wrong?;
+                    let node = self.file(a)?.node.ok_or(ENOTDIR)?;
+                    self.enter(node)?
+                }
+                nr::GETDENTS64 => {
+                    let buffer = slice::from_raw_parts_mut(b as *mut u8, c);
+                    wrong?;
+                    self.entries(a, buffer, short)?
+                }
+                nr::READ => {
+                    let buffer = slice::from_raw_parts_mut(b as *mut u8, c);
+                    wrong?;
+                    match self.read(a, c, short)? {
+                        Some(bytes) => {
+                            buffer[..bytes.len()].copy_from_slice(&bytes);
+                            bytes.len()
+                        }
+                        None => return Ok(None),
+                    }
+                }
+                nr::WRITE => {
+                    read(b, c);
+                    wrong?;
+                    let length = if short { c.min(1) } else { c };
+                    self.write(a, slice::from_raw_parts(b as *const u8, length))?
+                }
+                nr::WRITEV => {
+                    let mut text = Vec::new();
+                    for piece in slice::from_raw_parts(b as *const [usize; 2], c) {
+                        text.extend_from_slice(slice::from_raw_parts(piece[0] as *const u8, piece[1]));
+                    }
+                    // It is a message, and that is one line.
+                    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
+                    assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(&text));
+                    self.said.extend_from_slice(&text);
+                    wrong?;
+                    let done = self.done;
+                    let written = self.write(a, &text)?;
+                    self.done = done; // a refusal is one, too
+                    written
+                }
+                nr::COPY_FILE_RANGE => {
+                    assert_eq!((b, d, f), (0, 0, 0));
+                    wrong?;
+                    self.transfer(a, c, e, short, true)?
+                }
+                nr::SENDFILE => {
+                    assert_eq!(c, 0);
+                    wrong?;
+                    self.transfer(b, a, d, short, false)?
+                }
+                _ => panic!("call {number}"),
             };
-            let size = (19 + length + 1).next_multiple_of(8);
+            Ok(Some(number))
+        }
+    }
+
+    /// struct statx, include/uapi/linux/stat.h
+    fn describe(&self, node: Option<usize>, statx: &mut [u8]) {
+        let none = Node { mode: FIFO | 0o600, ..Node::default() };
+        let file = node.map_or(&none, |node| &self.files.nodes[node]);
+        let mut put = |at: usize, bytes: &[u8]| statx[at..at + bytes.len()].copy_from_slice(bytes);
+        put(16, &file.links.to_ne_bytes());
+        put(20, &[0; 8]);
+        put(28, &file.mode.to_ne_bytes());
+        put(32, &(node.map_or(7, |node| node as u64 + 10)).to_ne_bytes());
+        put(40, &(file.content.len() as u64).to_ne_bytes());
+        put(48, &(file.content.len().div_ceil(512) as u64).to_ne_bytes());
+        for (at, time) in [(64, 0), (112, 2)] {
+            put(at, &file.times[time].to_ne_bytes());
+            put(at + 8, &(file.times[time + 1] as u32).to_ne_bytes());
+        }
+        put(128, &[0; 8]);
+        put(136, &[8, 0, 0, 0, u8::from(node.is_none()), 0, 0, 0]);
+    }
+
+    /// openat(2); None if it waits for a reader or writer for ever.
+    fn open_file(&mut self, place: Place, flags: usize, mode: u16) -> Answer<Option<usize>> {
+        let (create, exclusive, truncate) = (flags & 0o100 != 0, flags & 0o200 != 0, flags & 0o1000 != 0);
+        let (writes, path) = (flags & 3 != 0, flags & 0o10000000 != 0);
+        let node = match place.node {
+            Some(_) if create && exclusive => return Err(EEXIST),
+            Some(node) => node,
+            None if create => {
+                self.done = true;
+                self.files.make(&place, REGULAR | mode & !self.umask, b"")?
+            }
+            None => return Err(ENOENT),
+        };
+        let file = &mut self.files.nodes[node];
+        match file.mode & TYPE {
+            DIRECTORY if writes || create => return Err(EISDIR),
+            DIRECTORY => {}
+            _ if flags & 0o200000 != 0 => return Err(ENOTDIR),
+            SYMLINK => return Err(ELOOP),
+            SOCKET => return Err(-6),
+            FIFO if flags & 0o4000 == 0 => return Ok(None),
+            FIFO if writes => return Err(-6),
+            REGULAR if truncate && writes => {
+                self.done |= !file.content.is_empty();
+                file.content.clear();
+            }
+            _ => {}
+        }
+        let open = Open { node: Some(node), at: 0, writes, appends: flags & 0o2000 != 0, path };
+        self.put(0, open).map(Some)
+    }
+
+    fn enter(&mut self, node: usize) -> Answer {
+        if !self.files.nodes[node].is(DIRECTORY) {
+            return Err(ENOTDIR);
+        }
+        self.here = node;
+        Ok(0)
+    }
+
+    /// The bytes that read(2) gives; None if it waits for them for ever.
+    fn read(&mut self, number: usize, count: usize, short: bool) -> Answer<Option<Vec<u8>>> {
+        let open = self.file(number)?;
+        if open.writes || open.path {
+            return Err(EBADF);
+        }
+        let Some(node) = open.node else {
+            // A terminal or a pipe: a few lines, then its end.
+            let bytes = if open.at < 3 { b"in\n".to_vec() } else { vec![] };
+            self.open[number].as_mut().ok_or(EBADF)?.at += 1;
+            return Ok(Some(bytes[..bytes.len().min(count)].to_vec()));
+        };
+        match self.files.nodes[node].mode & TYPE {
+            DIRECTORY => return Err(EISDIR),
+            REGULAR => {}
+            _ => return Ok(Some(vec![])),
+        }
+        let content = &self.files.nodes[node].content;
+        let rest = &content[open.at.min(content.len())..];
+        let bytes = rest[..rest.len().min(if short { count.min(1) } else { count })].to_vec();
+        self.open[number].as_mut().ok_or(EBADF)?.at += bytes.len();
+        Ok(Some(bytes))
+    }
+
+    fn write(&mut self, number: usize, bytes: &[u8]) -> Answer {
+        let open = self.file(number)?;
+        if !open.writes {
+            return Err(EBADF);
+        }
+        self.done |= !bytes.is_empty();
+        if let Some(node) = open.node
+            && self.files.nodes[node].is(REGULAR)
+        {
+            let at = if open.appends { self.files.nodes[node].content.len() } else { open.at };
+            self.files.write(node, at, bytes)?;
+            self.open[number].as_mut().ok_or(EBADF)?.at = at + bytes.len();
+        }
+        Ok(bytes.len())
+    }
+
+    /// copy_file_range(2) if `range`, else sendfile(2).
+    fn transfer(&mut self, from: usize, to: usize, count: usize, short: bool, range: bool) -> Answer {
+        let (source, target) = (self.file(from)?, self.file(to)?);
+        let is = |open: &Open, kind| open.node.is_some_and(|node| self.files.nodes[node].is(kind));
+        if is(&source, DIRECTORY) {
+            return Err(EISDIR);
+        }
+        if !is(&source, REGULAR) || range && !is(&target, REGULAR) {
+            return Err(EINVAL);
+        }
+        if source.writes || !target.writes || range && target.appends {
+            return Err(EBADF);
+        }
+        if target.appends || range && source.node == target.node {
+            return Err(EINVAL);
+        }
+        let bytes = self.read(from, if short { count.min(3) } else { count }, false)?.unwrap_or_default();
+        match self.write(to, &bytes) {
+            Err(error) => {
+                self.open[from].as_mut().ok_or(EBADF)?.at = source.at;
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    /// getdents64(2)
+    fn entries(&mut self, number: usize, buffer: &mut [u8], short: bool) -> Answer {
+        let open = self.file(number)?;
+        let node = open.node.ok_or(ENOTDIR)?;
+        if open.path {
+            return Err(EBADF);
+        }
+        let directory = &self.files.nodes[node];
+        if !directory.is(DIRECTORY) {
+            return Err(ENOTDIR);
+        }
+        let dots = [(1, b".".to_vec(), node), (2, b"..".to_vec(), directory.above)];
+        let own = directory.entries.iter().map(|(place, name, node)| (place + 2, name.clone(), *node));
+        let (mut used, mut at) = (0, open.at);
+        for (place, name, node) in dots.into_iter().chain(own) {
+            if place as usize <= open.at {
+                continue;
+            }
+            let size = (19 + name.len() + 1).next_multiple_of(8);
             if size > buffer.len() - used {
-                return if used == 0 { -22 } else { used as isize };
+                if used == 0 {
+                    return Err(EINVAL);
+                }
+                break;
             }
             let entry = &mut buffer[used..used + size];
             entry.fill(0xcc);
+            entry[..8].copy_from_slice(&(node as u64 + 10).to_ne_bytes());
+            entry[8..16].copy_from_slice(&place.to_ne_bytes());
             entry[16..18].copy_from_slice(&(size as u16).to_ne_bytes());
-            entry[18] = 8;
-            for place in &mut entry[19..19 + length] {
-                *place = match self.position.checked_sub(self.tape.len()) {
-                    None => [self.tape[self.position], b'n'][usize::from(matches!(self.tape[self.position], 0 | b'/'))],
-                    Some(_) => b'e',
-                };
-                self.position += 1;
-            }
-            entry[19 + length] = 0;
+            entry[18] = if self.untold { 0 } else { (self.files.nodes[node].mode >> 12) as u8 };
+            entry[19..19 + name.len()].copy_from_slice(&name);
+            entry[19 + name.len()] = 0;
             used += size;
+            at = place as usize;
+            if short {
+                break;
+            }
         }
-        used as isize
+        self.open[number].as_mut().ok_or(EBADF)?.at = at;
+        Ok(used)
     }
-}
-
-/// What goes to standard error is one line.
-fn line(text: &[u8]) -> isize {
-    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
-    assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(text));
-    text.len() as isize
 }
 
 /// Reads memory as the kernel would.
@@ -337,15 +884,17 @@ unsafe fn read(address: usize, length: usize) {
     std::hint::black_box(bytes.iter().fold(0_u8, |sum, byte| sum ^ byte));
 }
 
-/// Reads a path; the error, if it cannot be one.
-unsafe fn path(address: usize) -> Option<isize> {
-    let mut length = 0;
-    // SAFETY: passed on to the caller.
-    while unsafe { *((address + length) as *const u8) } != 0 {
-        length += 1;
-        if length == 4096 {
-            return Some(-36);
+/// Reads a path.
+unsafe fn string(address: usize) -> Answer<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        // SAFETY: passed on to the caller.
+        match unsafe { *((address + bytes.len()) as *const u8) } {
+            0 => return Ok(bytes),
+            byte => bytes.push(byte),
+        }
+        if bytes.len() == 4096 {
+            return Err(ENAMETOOLONG);
         }
     }
-    (length == 0).then_some(-2)
 }
