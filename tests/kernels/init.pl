@@ -241,7 +241,7 @@ sub tests {
     check('AT_PAGESZ of the process', page_size($car->{pid}), $pages);
     check('SIGTERM and SIGINT are caught', status_line($car->{pid}, 'SigCgt'), sprintf('%016x', 1 << 14 | 1 << 1));
     check('SIGCHLD is ignored', hex(status_line($car->{pid}, 'SigIgn')) & 1 << 16 ? 'yes' : 'no', 'yes');
-    check('no signal is blocked', status_line($car->{pid}, 'SigBlk'), '0' x 16);
+    check('no signal but SIGPIPE is blocked', status_line($car->{pid}, 'SigBlk'), sprintf('%016x', 1 << 12));
     my @maps = map { (split)[1] } split /\n/, slurp("/proc/$car->{pid}/maps");
     check('nothing is writable and executable', join(' ', grep { /wx/ } @maps), '');
     my $stack = slurp("/proc/$car->{pid}/maps") =~ /^\S+ (\S+) .*\[stack\]/m ? $1 : '';
@@ -309,6 +309,69 @@ sub tests {
     check('seccomp filter without ppoll: the program is killed', wait_for($car), 'signal 31');
 }
 
+# What people do with a model in an image, on this kernel's file systems: from the one in memory to a volume.
+sub copies {
+    my $source = '/car/models';
+    mkdir "$source/parts";
+    spew("$source/parts/big.bin", join '', map { pack 'N', $_ } 1 .. 250_000);    # a million bytes
+    symlink '../model.bin', "$source/parts/link";
+    chmod 0640, "$source/parts/big.bin";
+    chmod 0750, "$source/parts";
+    utime 1_700_000_000, 1_700_000_000, $_ for map { "$source/$_" } qw(model.bin parts/big.bin parts);
+
+    # Type and bits, size and time of each file, and what links hold.
+    my $look = sub {
+        my ($root) = @_;
+        my @lines;
+        for my $path (qw(model.bin parts parts/big.bin parts/link)) {
+            my @stat = lstat "$root/$path" or return "$path: $!";
+            my $link = readlink "$root/$path";
+            push @lines, defined $link ? "$path -> $link" : sprintf '%s %o %d %d', $path, @stat[2, 7, 9];
+        }
+        return join "\n", @lines;
+    };
+    my $wanted = "model.bin 100644 9 1700000000\nparts 40750 SIZE 1700000000\n"
+      . "parts/big.bin 100640 1000000 1700000000\nparts/link -> ../model.bin";
+    my ($end, $out, $err) = run(['cp', '-a', '/models/.', '/mnt/copy'], file => '/bin/sh');
+    check('cp -a: the copy has the modes, times and links', "$end $out$err" . $look->('/volume/copy') =~ s/(parts 40750) \d+/$1 SIZE/r,
+        "exit 0 $wanted");
+    check('cp -a: the content', slurp('/volume/copy/parts/big.bin') eq slurp("$source/parts/big.bin") ? 'equal' : 'different', 'equal');
+    check('cp -a: nothing else is in the volume', join(' ', map { s{.*/}{}r } grep { !/\.\.?$/ } glob '/volume/* /volume/.*'),
+        'a copy models');
+
+    # As a user to whom the files do not belong, in an init container.
+    mkdir '/volume/shared' and chmod 0777, '/volume/shared';
+    chmod 0755, "$source/parts";
+    chmod 0644, "$source/parts/big.bin";
+    ($end, $out, $err) = run(['sh', '-c', 'cp -r /models/* /mnt/shared && cp -p /models/model.bin /mnt/shared/m'], file => '/bin/sh', uid => 1010);
+    check('uid 1010: cp -r and cp -p', "$end $out$err" . join(' ', map { (lstat "/volume/shared/$_")[4] // "$!" } qw(parts/big.bin m)),
+        'exit 0 1010 1010');
+
+    # On all of these machines, the same columns.
+    ($end, $out, $err) = run(['ls', '-lR', '/mnt/copy'], file => '/bin/sh');
+    my $listed = $out =~ s/^total \d+$/total N/mgr =~ s/^(d.* )\d+( \d{4}-)/$1SIZE$2/mgr =~ s/ +(SIZE|\d+) (\d{4}-)/ $1 $2/gr
+      =~ s/^(l.*) \d{4}-\d\d-\d\d \d\d:\d\d /$1 TIME /mgr;
+    check('ls -lR', "$end $listed$err", "exit 0 /mnt/copy:\ntotal N\n-rw-r--r-- 1 0 0 9 2023-11-14 22:13 model.bin\n"
+          . "drwxr-x--- 2 0 0 SIZE 2023-11-14 22:13 parts\n\n/mnt/copy/parts:\ntotal N\n"
+          . "-rw-r----- 1 0 0 1000000 2023-11-14 22:13 big.bin\nlrwxrwxrwx 1 0 0 12 TIME link -> ../model.bin\n");
+
+    # The archive's headers: name, type, size, and whether the checksum holds.
+    ($end, $out, $err) = run(['sh', '-c', 'tar cf - -C /mnt/copy parts'], file => '/bin/sh');
+    my ($at, @members) = (0);
+    while ($at + 512 <= length $out && substr($out, $at, 1) ne "\0") {
+        my $header = substr $out, $at, 512;
+        my ($name, $size, $sum, $type, $link) = unpack 'Z100 x24 Z12 x12 Z8 a1 Z100', $header;
+        my $counted = unpack('%32C148', $header) + 8 * 32 + unpack '%32C*', substr $header, 156;
+        push @members, "$type $name" . ($link ne '' ? " -> $link" : '') . ($counted == oct $sum ? '' : ' (checksum)');
+        push @members, substr($out, $at + 512, oct $size) eq slurp("/volume/copy/$name") ? 'equal' : 'different' if oct $size;
+        $at += 512 + (oct($size) + 511 & ~511);
+    }
+    check('tar cf -: members and content', "$end $err" . join(', ', sort @members),
+        'exit 0 0 parts/big.bin, 2 parts/link -> ../model.bin, 5 parts/, equal');
+    ($end, $out, $err) = run(['rm', '-rf', '/mnt/copy', '/mnt/shared'], file => '/bin/sh');
+    check('rm -rf', "$end $out$err" . (-e '/volume/copy' || -e '/volume/shared' ? 'still there' : 'gone'), 'exit 0 gone');
+}
+
 # This process becomes the program; a child looks at it and stops it.
 sub first_process {
     pipe(my $read, my $write) or die "pipe: $!\n";
@@ -346,7 +409,7 @@ sub first_process {
 
 sub power_off { call('reboot', 0xfee1dead, 672274793, 0x4321fedc, 0) }
 
-if (!eval { set_up(); tests(); 1 }) {
+if (!eval { set_up(); tests(); copies(); 1 }) {
     say_line("FAIL the tests did not come to their end: $@");
     power_off();
 }

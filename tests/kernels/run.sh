@@ -75,9 +75,8 @@ pack() {
   cp -a "$CACHE/$kernel/root/." "$root"
   cp "$here/init.pl" "$root/init"
   chmod 755 "$root/init"
-  for file in bin/$PROGRAM car/bin/$PROGRAM car/bin/sh car/bin/sleep; do
-    install -m 755 "dist/linux/${kernel%%-*}/$PROGRAM" "$root/$file"
-  done
+  for file in bin/$PROGRAM car/bin/$PROGRAM; do install -m 755 "dist/linux/${kernel%%-*}/$PROGRAM" "$root/$file"; done
+  for file in sh sleep; do ln -s "$PROGRAM" "$root/car/bin/$file"; done # as in the image
   (cd "$root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0)
 }
 
