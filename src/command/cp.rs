@@ -58,8 +58,9 @@ pub(super) fn replace<'a>(context: &mut Context<'a>, source: ZStr<'a>, target: Z
 
 fn copy<'a>(context: &mut Context<'a>, job: &mut Copy<'a>) {
     tree::walk(context, Fd::CWD, job.source, Some(job), visit);
-    if job.failed && job.fresh {
+    if job.fresh {
         // What was written of the tree that has not got its name.
+        job.failed = true;
         let name = temporary(context, if job.fresh_depth == 0 { job.target } else { z!("") }, job.number);
         tree::remove(context, job.above.as_ref().map_or(Fd::CWD, Open::fd), name);
     }
@@ -222,9 +223,13 @@ fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZSt
             Ok(file) => return Ok((place, file)),
             Err(Errno::EEXIST) if first => {
                 first = false;
-                if !tree::remove(walk.context, to, place) {
+                let (streams, status) = (walk.context.streams, walk.context.status);
+                walk.context.streams.error = Fd::CWD; // no file: what fails is not worth a line
+                let removed = tree::remove(walk.context, to, place);
+                walk.context.streams = streams;
+                if !removed {
                     // It is another user's: then a name that he could not foresee.
-                    walk.context.status = 0;
+                    walk.context.status = status;
                     copy.number = walk.context.start.random >> 32;
                     place = temporary(walk.context, target, copy.number);
                 }
@@ -281,7 +286,7 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
         }
     }
     if made {
-        (place, _) = make(walk, copy, New::Directory(stat.mode() & 0o777 | 0o700))?;
+        (place, _) = make(walk, copy, New::Directory(stat.mode() & 0o1777 | 0o700))?;
     }
     if begins {
         (copy.fresh, copy.fresh_depth) = (true, walk.depth);
@@ -417,7 +422,9 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         let mut buffer = Stat::buffer();
         let follow = if is_link { Follow::No } else { Follow::Yes };
         if let Ok(there) = sys::stat(copy.directory(), target, follow, &mut buffer) {
-            if there.identity() == stat.identity() {
+            // Nor does a link take the place of what it leads to.
+            let led = sys::stat(directory, from, Follow::Yes, &mut Stat::buffer()).map(Stat::identity);
+            if there.identity() == stat.identity() || led == Ok(there.identity()) {
                 let path = path(walk, copy);
                 return Err(walk.context.refuse(path, z!("is the same file")));
             }

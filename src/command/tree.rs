@@ -122,6 +122,9 @@ impl<'a> Walk<'_, 'a> {
                 self.context.memory.push('\0');
                 down = self.visit(Step::Before);
             } else {
+                if self.over {
+                    return;
+                }
                 let up = self.up();
                 if self.said(up).is_none() {
                     return; // there is no way back to what is left
@@ -135,9 +138,11 @@ impl<'a> Walk<'_, 'a> {
         (self.visit)(self, step).unwrap_or(false) && !self.over
     }
 
-    /// Says what is wrong, if something is, about the file at hand.
+    /// Says what is wrong, if something is, about the file at hand. A copy ends there.
     fn said<T>(&mut self, result: Result<T, Errno>) -> Option<T> {
-        self.context.outcome(self.path(), result).ok()
+        let done = self.context.outcome(self.path(), result).ok();
+        self.over |= done.is_none() && self.copy.is_some();
+        done
     }
 
     /// Makes the directory at hand the one whose names are visited.

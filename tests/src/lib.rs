@@ -4,6 +4,7 @@
 //! - [`Sandbox`]: a root directory on disk with the program in it, as the image has it.
 //! - [`Command`] and [`Process`]: starts a program in a sandbox, as PID 1 or as one process of a [`Pod`], and
 //!   watches it: what it prints, whether it waits, how it ends.
+//! - [`compare`]: the same commands, here and with real tools.
 //! - [`vectors`]: the commands that are known to be sent to a ModelCar, and what must come of each.
 //!
 //! Everything belongs to the thread that made it, and is gone when it is dropped, also when a test panics:
@@ -12,8 +13,10 @@
 //! What is missing on the machine is a panic that says what to install, never a test left out.
 
 mod arch;
+pub mod compare;
 mod limit;
 mod process;
+pub mod random;
 pub mod raw;
 mod sandbox;
 mod spawn;

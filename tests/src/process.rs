@@ -208,6 +208,11 @@ impl Process {
         content(self.stdout.as_ref())
     }
 
+    /// The same, byte by byte.
+    pub fn stdout_bytes(&self) -> Vec<u8> {
+        bytes(self.stdout.as_ref())
+    }
+
     /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
         content(self.stderr.as_ref())
@@ -328,11 +333,15 @@ fn waits(pid: i32) -> bool {
 }
 
 fn content(file: Option<&File>) -> String {
+    String::from_utf8_lossy(&bytes(file)).into_owned()
+}
+
+fn bytes(file: Option<&File>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(file) = file {
         // Not by the offset, which the child shares.
         bytes.resize(file.metadata().expect("a memory file").len() as usize, 0);
         file.read_exact_at(&mut bytes, 0).expect("a memory file");
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }

@@ -171,6 +171,7 @@ pub struct Command<'a> {
     cwd: CString,
     stdout: Sink,
     stderr: Sink,
+    umask: u32,
     blocked: Vec<c_int>,
     ignored: Vec<c_int>,
     limits: Vec<(u32, u64)>,
@@ -230,6 +231,7 @@ impl<'a> Command<'a> {
             cwd: cstring(cwd.as_deref().unwrap_or("/")),
             stdout: Sink::default(),
             stderr: Sink::default(),
+            umask: 0o022,
             blocked: Vec::new(),
             ignored: Vec::new(),
             limits: Vec::new(),
@@ -314,6 +316,12 @@ impl<'a> Command<'a> {
     /// Standard error.
     pub fn stderr(mut self, sink: Sink) -> Self {
         self.stderr = sink;
+        self
+    }
+
+    /// With these bits kept from all files that are made; 022 if not said.
+    pub fn umask(mut self, umask: u32) -> Self {
+        self.umask = umask;
         self
     }
 
@@ -453,6 +461,7 @@ impl<'a> Command<'a> {
             keeps_capabilities: self.keeps_capabilities,
             file_user: self.file_user,
             filter: self.filter.clone(),
+            umask: self.umask,
             blocked: self.blocked.clone(),
             ignored: self.ignored.clone(),
             limits: self.limits.clone(),
@@ -518,6 +527,7 @@ struct Prepared {
     keeps_capabilities: bool,
     file_user: Option<(u32, u32)>,
     filter: Vec<libc::sock_filter>,
+    umask: u32,
     blocked: Vec<c_int>,
     ignored: Vec<c_int>,
     limits: Vec<(u32, u64)>,
@@ -593,7 +603,7 @@ impl Prepared {
         // SAFETY: system calls on strings, arrays and descriptors that `self` and the caller hold.
         unsafe {
             system_call!(SYS_setsid);
-            system_call!(SYS_umask, 0o022);
+            system_call!(SYS_umask, self.umask);
             for mount in &self.mounts {
                 let (source, kind) = (string(&mount.source), string(&mount.kind));
                 let result = system_call!(SYS_mount, source, mount.target.as_ptr(), kind, mount.flags, 0);

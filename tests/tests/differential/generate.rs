@@ -1,7 +1,7 @@
 //! Scripts out of the whole of the language, and scripts with one thing in them that it does not have.
 
-use super::random::Random;
 use super::setup::Setup;
+use conformance::random::Random;
 use std::collections::BTreeMap;
 
 /// How often each production has been used.

@@ -7,13 +7,12 @@
 mod arena;
 mod differences;
 mod generate;
-mod random;
 mod setup;
 
 use arena::{Arena, End, Seen, Shell};
+use conformance::random::Random;
 use conformance::{this_test, vectors};
 use generate::{Coverage, EXEC_MARK, MISSING, PRODUCTIONS, Script};
-use random::Random;
 use setup::{Setup, Step};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! What is there before a script runs.
 
-use super::random::Random;
+use conformance::random::Random;
 
 /// Something that is made below `/mnt`, or `/models`.
 #[derive(Clone, Debug)]
