@@ -1,6 +1,6 @@
-# Every target installs what it needs on a Debian machine with make and Rust; run as root, or as a user with sudo.
+# Every target installs what it needs on a Debian machine with make and Rust. What needs root asks sudo for it.
 
-.PHONY: help binaries image test test-long fuzz e2e pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
+.PHONY: help binaries image load test test-long fresh fuzz e2e pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -8,8 +8,11 @@ help: ## list these targets
 binaries: ## build dist/linux/ARCH/link-model-and-wait for each of arches.txt
 	@tools/binaries.sh
 
-image: binaries ## build localhost/modelcar-base for all platforms, write dist/*.oci.tar, run it as KServe does
+image: binaries ## build the image for all platforms into dist/*.oci.tar, and smoke-test it
 	@tools/image.sh
+
+load: ## load what make image wrote into your podman, as localhost/modelcar-base
+	@tools/load.sh
 
 test: binaries ## run all tests on those files
 	@tools/test.sh
@@ -18,6 +21,9 @@ test-long: binaries ## run what takes longer: thousands of starts, distribution 
 	@tests/long/run.sh
 	@tests/kernels/run.sh
 	@cd tests && TEST_SECONDS=3600 DIFFERENTIAL_COUNT=20000 cargo test --release --test differential -- --ignored --nocapture
+
+fresh: ## type make image and make test in minimal Debian 12 and 13 systems, as root and as a user; MORE=yes: all
+	@tests/fresh/run.sh $(CASES)
 
 fuzz: ## give the program's own source made-up scripts, with address sanitizer; SECONDS=60
 	@tests/fuzz/run.sh $(or $(SECONDS),60)
@@ -30,17 +36,17 @@ size-record: image ## record the bytes, and write them into the documents
 	@command -v python3 >/dev/null || tools/packages.sh python3
 	@tools/size.py record
 
-bench: image ## measure the program beside its peers, and write docs/benchmarks.md; as root, on amd64
+bench: image ## measure the program beside its peers; as root, on amd64; RUNS=20: quickly, into target/bench and not docs/
 	@bench/run.sh $(RUNS)
 
-e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes
+e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes (installs docker, containerd)
 	@tests/e2e/run.sh
 
 pictures: e2e ## draw docs/imgs/*.svg from what that run printed
 	@command -v python3 >/dev/null || tools/packages.sh python3
 	@python3 tests/e2e/pictures.py
 
-push: ## push the images; IMAGE=registry/name:tag
+push: ## push the images; IMAGE=registry/name:tag, PUSH_FLAGS=--dest-tls-verify=false for one without TLS
 	@IMAGE="$(IMAGE)" tools/push.sh
 
 wheel: image ## build dist/modelcar_base_image-*.whl, the image of all platforms for users of olot
@@ -66,7 +72,7 @@ sign: ## sign what was pushed, and attest its SBOM and provenance; IMAGE=registr
 sign-test: sbom provenance ## push, sign and verify with a registry and a key pair on this machine; after make image
 	@tools/sign-test.sh
 
-clients: wheel ## have the image and the wheel used by olot, modelcar-maker, RamaLama, podman, buildah, docker, skopeo, a registry
+clients: wheel ## test the image and wheel with olot, modelcar-maker, RamaLama, podman, buildah, docker and skopeo (installs docker)
 	@tests/clients/run.sh
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs KServe (KSERVE=v0.20.0) in the kind cluster `modelcar`, turns ModelCars on, and has ModelCars used that are built
 # on localhost/modelcar-base: one with a model, which must answer; two in one pod; one without, whose init container must
-# fail and say why. `make image` first. Needs a cluster and the internet: it has not been run where the tests of this
+# fail and say why. `make image load` first. Needs a cluster and the internet: it has not been run where the tests of this
 # repository run.
 set -euo pipefail
 cd "$(dirname "$0")/.."

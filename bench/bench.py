@@ -22,7 +22,7 @@ import zipfile
 
 SCRIPT = "ln -sf /proc/$$/root/models /mnt/models && sleep infinity"
 OURS = "link-model-and-wait"
-DATA, PAGE, CHART = "docs/benchmarks.json", "docs/benchmarks.md", "docs/benchmarks.svg"
+DATA, PAGE, CHART = (f"{os.environ.get('BENCH_OUT', 'docs')}/benchmarks.{kind}" for kind in ("json", "md", "svg"))
 LINK, NO_LINK, ENDS = 1, 0, 2  # as in measure.c
 ASM = "assembly, link and wait only"
 GO = "today's base image (Go)"

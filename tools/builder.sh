@@ -13,16 +13,21 @@ STAND_IN=localhost/modelcar-base-builder:${CODENAME:-none}
 STAND_IN_VOLUMES=()
 CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
-debian_image() { # debian_image TAG PACKAGE,...: fails where it cannot be made
-  local mirror
+debian_image() { # debian_image TAG PACKAGE,...
+  local mirror log=$CONTAINERS/debian.log
   # shellcheck disable=SC2016 # apt-get fills in its own names
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
-  [ -n "$CODENAME" ] && [ -n "$mirror" ] && tools/packages.sh mmdebstrap ca-certificates || return 1
-  say "making $1 from Debian $CODENAME (once)"
+  [ -n "$CODENAME" ] && [ -n "$mirror" ] ||
+    die "$1 cannot be made: this machine has no package source of Debian; name an image that has Rust with RUST_IMAGE="
+  tools/packages.sh mmdebstrap ca-certificates
+  slow 60 "making $1 from Debian $CODENAME, once"
   # By way of a file: half a system is never imported.
-  as_root mmdebstrap --quiet --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" &&
-    podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null &&
-    rm "$CONTAINERS/debian.tar"
+  if ! mmdebstrap --quiet --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
+    ! podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null 2>>"$log"; then
+    rm -f "$CONTAINERS/debian.tar"
+    die_of "$log" "$1 cannot be made from Debian $CODENAME"
+  fi
+  rm "$CONTAINERS/debian.tar"
 }
 
 choose_builder() {
@@ -36,8 +41,7 @@ choose_builder() {
     return
   fi
   say "$RUST_IMAGE cannot be pulled ($(tail -n 1 "$CONTAINERS/pull.log" | grep -o '[^:]*$' | xargs)): compiling with the Rust of this machine"
-  podman image exists "$STAND_IN" || debian_image "$STAND_IN" gcc,libc6-dev ||
-    die "$RUST_IMAGE cannot be pulled, and no stand-in made: name an image that has Rust with RUST_IMAGE="
+  podman image exists "$STAND_IN" || debian_image "$STAND_IN" gcc,libc6-dev
   STAND_IN_VOLUMES=("$(rustc --print sysroot):/usr/local/rust:ro" "$CERTIFICATES:$CERTIFICATES:ro")
   BUILDER+=(--build-arg "RUST_IMAGE=$STAND_IN" "${STAND_IN_VOLUMES[@]/#/--volume=}")
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the other scripts here: the platforms, how to speak to the user, how to become root.
+# Sourced by the other scripts here: the platforms, how to speak to the user, how to become root, how to end.
 
 # Every script works from the root of the checkout.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -30,12 +30,85 @@ host_arch() {
 # The digest of the manifest list in an archive that `make image` wrote: what a registry will call it by.
 digest_of() { tar -xOf "$1" ./index.json | jq -r '.manifests[0].digest'; }
 
-say() { echo "${0##*/}: $*"; }
-die() { echo "${0##*/}: $*" >&2; exit 1; }
+# IMAGE=registry/name:tag as registries take it: an owner's capital letters are none in a name.
+image_name() {
+  [[ ${IMAGE:-} =~ /[^/]+:[^/]+$ ]] || die "which image? make $1 IMAGE=registry/name:tag"
+  local name=${IMAGE%:*}
+  echo "${name,,}:${IMAGE##*:}"
+}
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo >/dev/null; then sudo "$@"
-  else die "not root, and there is no sudo: run as root: $*"
+say() { echo "${0##*/}: $*"; }
+SAID=3 # the exit status of a script that has told on its last line what happened and what to do
+die() { echo "${0##*/}: $*" >&2; exit $SAID; }
+
+# What a failure's log tells of causes that lie outside of this repository, and what to do; nothing if it tells none.
+cause() { # cause [LOG]
+  if grep -qsi 'no space left on device' "$@" || [ "$(df -Pm . "${TMPDIR:-/tmp}" | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)" -lt 2 ]; then
+    echo "the disk is full: free some space, then run the same command again"
+  elif grep -qsiE 'could not resolve|temporary failure|name resolution|unreachable|no such host|could not connect|cannot initiate the connection|i/o timeout' "$@"; then
+    echo "the network cannot be reached: run the same command again when it can"
   fi
 }
+# The end of a log, and on the last line what failed and why.
+die_of() { # die_of LOG TEXT
+  local why
+  why=$(cause "$1")
+  [ -n "$why" ] || tail -n 20 "$1" >&2
+  die "$2: ${why:-see above}"
+}
+
+# However a script ends, `cleanup` runs, which it may define, and the last line says what happened: by the first script
+# of those that start each other.
+cleanup() { :; }
+ended() {
+  local status=$? why
+  trap '' INT TERM HUP
+  trap - EXIT
+  [ "$status" = 0 ] || why=$(cause /dev/null)
+  silence
+  cleanup || true
+  if [ "$FIRST" = $$ ]; then
+    case $status in
+      0 | "$SAID") ;;
+      129 | 130 | 143) echo "${0##*/}: interrupted: nothing is left half done; the same command starts over" >&2 ;;
+      *) echo "${0##*/}: failed with exit status $status: ${why:-see above}" >&2 ;;
+    esac
+  fi
+  exit "$status"
+}
+export FIRST=${FIRST:-$$}
+trap ended EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Says what begins and how many seconds it usually takes; then, where a person watches, every ten that it goes on.
+HEART=
+slow() { # slow SECONDS TEXT
+  silence
+  say "$2 (usually $1 s)"
+  [ -t 2 ] || return 0
+  local begun=$SECONDS
+  (
+    trap 'kill $! 2>/dev/null; exit' TERM
+    while :; do
+      sleep 10 &
+      wait $!
+      echo "${0##*/}: $2: $((SECONDS - begun)) s" >&2
+    done
+  ) &
+  HEART=$!
+}
+silence() {
+  [ -z "$HEART" ] || kill "$HEART" 2>/dev/null || true
+  HEART=
+}
+
+# What needs root, and nothing else, goes by `as_root`; a user is told before it starts.
+needs_root() { # needs_root WHAT
+  [ "$(id -u)" != 0 ] || return 0
+  command -v sudo >/dev/null || die "$1 needs root, and there is no sudo: run the same command as root"
+  say "$1 needs root: by sudo"
+  sudo -v 2>/dev/null || sudo -n true 2>/dev/null || die "$1 needs root, and sudo does not let you: run the same command as root"
+}
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

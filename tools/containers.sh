@@ -1,41 +1,21 @@
 # shellcheck shell=bash
-# Sourced by scripts that use podman; `use_podman` makes it work. The user's own podman with its own storage is taken
-# where it can build and run an image. Where it cannot (a machine that may not raise limits, a cgroup set-up that crun
-# refuses), a configuration and storage under target/containers/ are, and nothing of the user's is touched; then
+# Sourced by scripts that use podman. `use_podman` gives them one with a configuration and storage of its own, under
+# target/containers/, that asks little of the machine and needs no root: nothing of the caller's own podman is read or
+# changed, and how that is set up does not matter. A shell gets the same by
 #   . target/containers/env
-# gives any shell the same podman. What was found is kept in that file: `make clean` forgets it.
 # shellcheck source=tools/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 CONTAINERS=$PWD/target/containers
 
-# Without the right to raise limits, root's podman can do nothing until someone has configured it: no need to try.
-podman_hopeless() {
-  [ "$(id -u)" = 0 ] && [ -z "${CONTAINERS_CONF:-}" ] && [ ! -e /etc/containers/containers.conf ] &&
-    ! (ulimit -n 1048576) 2>/dev/null
-}
-
-# One image built and one container run, from nothing but the program.
-podman_works() {
-  local dir id status=1
-  dir=$(mktemp -d)
-  install -m 0755 "dist/linux/$(host_arch)/$PROGRAM" "$dir/program"
-  printf 'FROM scratch\nCOPY program /\nRUN ["/program", "echo", "built"]\n' >"$dir/Containerfile"
-  if id=$(podman build --quiet --no-cache --network host -f "$dir/Containerfile" "$dir" 2>"$CONTAINERS/trial.log"); then
-    [ "$(podman run --rm --network none "$id" /program echo run 2>>"$CONTAINERS/trial.log")" = run ] && status=0
-    podman rmi --force "$id" >/dev/null 2>&1 || true
-  fi
-  rm -rf "$dir"
-  return $status
-}
-
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
-private_podman() {
-  command -v runc >/dev/null || tools/packages.sh runc
+configure() { # configure DRIVER
   mkdir -p "$CONTAINERS"
+  install -d -m 0700 "$CONTAINERS"/{data,runtime}
   cat >"$CONTAINERS/containers.conf" <<-END
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+	log_driver = "k8s-file"
 	[engine]
 	runtime = "runc"
 	cgroup_manager = "cgroupfs"
@@ -45,33 +25,69 @@ private_podman() {
 	END
   cat >"$CONTAINERS/storage.conf" <<-END
 	[storage]
-	driver = "overlay"
+	driver = "$1"
 	graphroot = "$CONTAINERS/storage"
 	runroot = "$CONTAINERS/run"
 	END
+  # Who has logged in to a registry stays so.
   cat >"$CONTAINERS/env" <<-END
+	REGISTRY_AUTH_FILE=\${REGISTRY_AUTH_FILE:-\${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/containers/auth.json}
+	if [ -e "\$REGISTRY_AUTH_FILE" ]; then export REGISTRY_AUTH_FILE; else unset REGISTRY_AUTH_FILE; fi
 	export CONTAINERS_CONF='$CONTAINERS/containers.conf' CONTAINERS_STORAGE_CONF='$CONTAINERS/storage.conf'
+	export XDG_DATA_HOME='$CONTAINERS/data' XDG_RUNTIME_DIR='$CONTAINERS/runtime'
 	END
+  # shellcheck source=/dev/null
+  . "$CONTAINERS/env"
+}
+
+# One image built and one container run, from nothing but the program.
+podman_works() {
+  local dir id status=1
+  dir=$(mktemp -d)
+  install -m 0755 "dist/linux/$(host_arch)/$PROGRAM" "$dir/program"
+  printf 'FROM scratch\nCOPY program /\nRUN ["/program", "echo", "built"]\n' >"$dir/Containerfile"
+  if id=$(podman build --quiet --no-cache --network host -f "$dir/Containerfile" "$dir" 2>"$CONTAINERS/trial.log"); then
+    [ "$(podman run --rm --network none --user 1001 "$id" /program echo run 2>>"$CONTAINERS/trial.log")" = run ] && status=0
+    podman rmi --force "$id" >/dev/null 2>&1 || true
+  fi
+  rm -rf "$dir"
+  return $status
 }
 
 use_podman() {
-  tools/packages.sh podman jq
-  [ "$(id -u)" = 0 ] || tools/packages.sh uidmap slirp4netns
-  if [ ! -e "$CONTAINERS/env" ]; then
-    mkdir -p "$CONTAINERS"
-    if ! podman_hopeless && podman_works; then
-      : >"$CONTAINERS/env"
-    else
-      private_podman
+  if [ "$(id -u)" = 0 ]; then tools/packages.sh podman jq runc; else tools/packages.sh podman jq runc uidmap; fi
+  if [ -s "$CONTAINERS/env" ] && [ -e "$CONTAINERS/works" ]; then
+    # shellcheck source=/dev/null
+    . "$CONTAINERS/env"
+    return
+  fi
+  local driver
+  for driver in overlay vfs; do # the second one needs nothing of the file system below it
+    remove_containers
+    configure $driver
+    if podman_works; then
+      touch "$CONTAINERS/works"
+      return
+    fi
+  done
+  [ "$(id -u)" = 0 ] || grep -qs "^\($(id -un)\|$(id -u)\):" /etc/subuid ||
+    die "podman needs more users than you: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un), or run this as root"
+  die_of "$CONTAINERS/trial.log" "podman can build and run nothing here"
+}
+
+# All of it, containers and mounts first: what was interrupted may have left some.
+remove_containers() {
+  [ -e "$CONTAINERS" ] || return 0
+  # shellcheck disable=SC2016 # the inner shell expands it
+  local remove='sed -n "s|^[^ ]* \($1/[^ ]*\) .*|\1|p" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf "$1"'
+  if [ -s "$CONTAINERS/env" ] && command -v podman >/dev/null; then
+    (
       # shellcheck source=/dev/null
       . "$CONTAINERS/env"
-      if ! podman_works; then
-        rm "$CONTAINERS/env"
-        tail -n 5 "$CONTAINERS/trial.log" >&2
-        die "podman can build and run nothing here, neither as it is set up nor with runc: see above"
-      fi
-    fi
+      podman rm --all --force --time 0
+      [ "$(id -u)" = 0 ] || { podman unshare sh -c "$remove" sh "$CONTAINERS"; podman system migrate; }
+    ) >/dev/null 2>&1 || true
   fi
-  # shellcheck source=/dev/null
-  . "$CONTAINERS/env"
+  sh -c "$remove" sh "$CONTAINERS" ||
+    die "$CONTAINERS cannot be removed: see above; if a container of it still runs, end it, then run the same command again"
 }

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# Builds the manifest lists localhost/modelcar-base:latest and :nonroot for all platforms, writes them to
-# dist/*.oci.tar, and runs them as KServe does. Two builds of the same source give the same digests: files and images
-# bear the time 0, so that nothing but the content counts, not even a commit that leaves it alone, and no cached
-# layer or builder's label gets in. The platforms are built one by one, as a list built at once has them in any order. The
-# history stays: podman builds on no image without it.
+# Builds the images for all platforms by the Containerfile, makes dist/*.oci.tar of them, and runs those as KServe does.
+# Two builds of the same source give the same digests, on any machine: files and images bear the time 0, so that nothing
+# but the content counts, not even a commit that leaves it alone, and tools/pack.py makes all that is around the files.
 set -euo pipefail
 # shellcheck source=tools/builder.sh
 . "$(dirname "$0")/builder.sh"
@@ -14,54 +12,40 @@ grep -qx "version = \"$(sed -n 's/.*image\.version="\(.*\)".*/\1/p' Containerfil
 
 # What was not seen to work is not left to be shipped.
 archives=(dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar)
-drop_archives() { rm -f "${archives[@]}"; }
-drop_archives
-trap drop_archives EXIT
+rm -f "${archives[@]}"
+work=
+cleanup() {
+  rm -rf "$work" "${archives[@]}"
+  podman rm --all --force --time 0 >/dev/null 2>&1 || true # a build that was interrupted leaves its container
+}
 
+tools/packages.sh python3 zopfli
 use_podman
 choose_builder
-mkdir -p dist
+work=$(mktemp -d)
 
-# docker loads images by such a file, which has no lists: each platform gets a tag of its own.
-docker_manifest() { # docker_manifest LAYOUT LIST
-  local arch manifest
+slow 90 "building ${#ARCHES[@]} platforms by the Containerfile"
+for target in root nonroot; do
+  mkdir "$work/$target"
   for arch in "${ARCHES[@]}"; do
-    manifest=$(jq -r '.manifests[0].digest' "$1/index.json")
-    manifest=$(jq -r --arg arch "$arch" '.manifests[] | select(.platform.architecture == $arch).digest' "$1/blobs/${manifest/:/\/}")
-    jq --arg tag "$2-$arch" '{Config: .config.digest, RepoTags: [$tag], Layers: [.layers[].digest]}
-      | (.Config, .Layers[]) |= "blobs/" + sub(":"; "/")' "$1/blobs/${manifest/:/\/}"
-  done | jq --slurp --compact-output . >"$1/manifest.json"
-}
-
-build() { # build LIST TARGET ARCHIVE
-  local list=$1 target=$2 archive=$3 arch image former layout
-  podman manifest rm "$list" >/dev/null 2>&1 || podman untag "$list" >/dev/null 2>&1 || true
-  podman manifest create "$list" >/dev/null
-  for arch in "${ARCHES[@]}"; do
-    say "building $list for linux/$arch"
-    image=$(podman build --quiet --platform "linux/$arch" --target "$target" --manifest "$list" "${BUILDER[@]}" \
+    image=$(podman build --quiet --platform "linux/$arch" --target "$target" "${BUILDER[@]}" \
       --layers=false --timestamp 0 --identity-label=false -f Containerfile . 2>"$CONTAINERS/build.log") ||
-      { tail -n 30 "$CONTAINERS/build.log" >&2; die "podman could not build it: see above"; }
-    # Without a name of its own it would go with the last image that someone made from it and removed.
-    former=$(podman image inspect --format '{{.Id}}' "$list-$arch" 2>/dev/null || true)
-    podman tag "${image##*$'\n'}" "$list-$arch"
-    [ "$former" = "${image##*$'\n'}" ] || [ -z "$former" ] || podman rmi "$former" >/dev/null 2>&1 || true
+      die_of "$CONTAINERS/build.log" "podman could not build the image for linux/$arch"
+    image=${image##*$'\n'}
+    podman push --quiet "$image" "oci:$work/$target/$arch" 2>"$CONTAINERS/build.log" || die_of "$CONTAINERS/build.log" "podman could not write the image for linux/$arch"
+    podman rmi --force "$image" >/dev/null
   done
-  layout=$(mktemp -d)
-  podman manifest push --quiet --all "$list" "oci:$layout:${list##*:}" >/dev/null
-  docker_manifest "$layout" "$list"
-  tar --sort=name --blocking-factor=1 --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf "$archive" -C "$layout" .
-  rm -rf "$layout"
-}
-
-build localhost/modelcar-base:latest root dist/modelcar-base.oci.tar
-build localhost/modelcar-base:nonroot nonroot dist/modelcar-base-nonroot.oci.tar
+done
+slow 30 "packing"
+tools/pack.py "$work"
+slow 60 "running the images as KServe does"
+tools/load.sh
 tools/check-image.sh
-trap - EXIT
+archives=()
 
 for list in latest nonroot; do
   archive=dist/modelcar-base-$list.oci.tar
   archive=${archive/-latest/}
-  say "localhost/modelcar-base:$list $(digest_of "$archive"), also in $archive"
+  say "$archive $(digest_of "$archive")"
 done
-[ ! -s "$CONTAINERS/env" ] || say "podman's own set-up does not work here; to use the images, type first: . target/containers/env"
+say "to use them: make load (podman), or docker load --input dist/modelcar-base.oci.tar"

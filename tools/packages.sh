@@ -11,11 +11,13 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null || die "there is no apt-get here: install by your system's means what Debian calls: ${missing[*]}"
-say "installing ${missing[*]}"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=600 "$@" </dev/null >>"$log" 2>&1; }
-# The lists are refreshed only if the packages cannot be had from those that are there.
-apt install --no-install-recommends "${missing[@]}" ||
-  { apt update && apt install --no-install-recommends "${missing[@]}"; } ||
-  { tail -n 20 "$log" >&2; die "apt-get could not install ${missing[*]}: see above; is a Debian mirror reachable?"; }
+cleanup() { rm -f "$log"; }
+# The lists are refreshed only if the packages cannot be had from those that are there. In one go, so that it asks once.
+# shellcheck disable=SC2016 # the inner shell expands it
+install='
+  apt() { DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=600 "$@"; }
+  apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; }'
+needs_root "installing ${missing[*]}"
+slow 30 "installing ${missing[*]}"
+as_root sh -c "$install" sh "${missing[@]}" </dev/null >"$log" 2>&1 || die_of "$log" "apt-get could not install ${missing[*]}"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes dist/modelcar-base.provenance.json: from what, by what and where the images were built (SLSA provenance 1).
 
-In a workflow it names the repository, the commit and the run, elsewhere the commit alone. `make sign` attests it.
+In a workflow it names the repository, the commit and the run. Elsewhere it says that it is of a local build, and names the
+commit and the branch alone. `make sign` attests it.
 """
 
 import json
@@ -29,7 +30,7 @@ with open("Cargo.lock", "rb") as file:
 provenance = {
     "buildDefinition": {
         "buildType": f"{repository or 'urn:local'}/docs/releasing.md",
-        "externalParameters": {"source": source, "ref": env("GITHUB_REF", ""), "command": "make image"},
+        "externalParameters": {"source": source, "ref": env("GITHUB_REF") or output("git", "rev-parse", "--symbolic-full-name", "HEAD").strip(), "command": "make image"},
         # What was not committed when it was built; in a release nothing.
         "internalParameters": {"changed": changed},
         "resolvedDependencies": [
@@ -40,10 +41,10 @@ provenance = {
     },
     "runDetails": {
         "builder": {"id": f"{env('GITHUB_SERVER_URL')}/{env('GITHUB_WORKFLOW_REF')}" if repository else "urn:local"},
-        "metadata": {"invocationId": f"{repository}/actions/runs/{env('GITHUB_RUN_ID')}/attempts/{env('GITHUB_RUN_ATTEMPT')}" if repository else ""},
+        "metadata": {"invocationId": f"{repository}/actions/runs/{env('GITHUB_RUN_ID')}/attempts/{env('GITHUB_RUN_ATTEMPT')}" if repository else "local build"},
     },
 }
 with open(OUT, "w", encoding="utf-8") as file:
     json.dump(provenance, file, indent=1)
     file.write("\n")
-print(f"provenance.py: {OUT}: commit {commit}{', and changes' if changed else ''}")
+print(f"provenance.py: {OUT}: commit {commit}{', and changes' if changed else ''}{'' if repository else ', a local build'}")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Pushes the images to a registry on this machine, signs and attests them with a key pair made for it, verifies both,
-# and sees that another key and an unsigned image are refused. Where there is no cosign, Debian's is unpacked into target/sign.
+# and sees that another key and an unsigned image are refused. By the release of cosign that
+# the workflow has too, in tools/cosign.txt: where it is not there, Debian's package of it is unpacked into target/sign.
 # `make image sbom provenance` first.
 set -euo pipefail
 # shellcheck source=tools/common.sh
@@ -13,27 +14,26 @@ name=127.0.0.1:$port/modelcar-base
 mkdir -p "$DIR"
 
 # Debian 12 has no cosign: a later suite's, from the mirror that this machine uses, without touching its apt set-up.
-unpack() { # unpack PACKAGE SUITE...
-  local package=$1 mirror suite apt
-  shift
-  [ ! -e "$DIR/$package" ] || return 0
+release=$(<tools/cosign.txt)
+fetch_cosign() {
+  local mirror suite apt
   # shellcheck disable=SC2016 # apt-get fills in its own names
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
   apt=(-qq -o Dir::Etc::SourceList="$DIR/list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$DIR/lists"
-    -o Dir::Cache="$DIR/cache" -o APT::Architectures="$(dpkg --print-architecture)" -o APT::Sandbox::User=root)
+    -o Dir::Cache="$DIR/cache" -o APT::Architectures="$(dpkg --print-architecture)")
+  rm -rf "$DIR"/{lists,cache,cosign,log,cosign_*.deb}
   mkdir -p "$DIR/lists/partial" "$DIR/cache/archives/partial"
-  for suite; do
+  for suite in trixie stable testing unstable; do
     echo "deb $mirror $suite main" >"$DIR/list"
     apt-get "${apt[@]}" update >>"$DIR/log" 2>&1 || continue
-    (cd "$DIR" && apt-get "${apt[@]}" download "$package" >>"$DIR/log" 2>&1) || continue
-    dpkg-deb -x "$DIR/$package"_*.deb "$DIR/$package"
+    (cd "$DIR" && apt-get "${apt[@]}" download "cosign=${release#v}-*" >>"$DIR/log" 2>&1) || continue
+    dpkg-deb -x "$DIR"/cosign_*.deb "$DIR/cosign"
     return
   done
-  tail -n 5 "$DIR/log" >&2
-  die "no Debian suite reachable here has $package"
+  die_of "$DIR/log" "no Debian suite reachable here has cosign $release"
 }
-command -v cosign >/dev/null || unpack cosign stable trixie testing unstable
 export PATH=$DIR/cosign/usr/bin:$PATH
+cosign version >/dev/null 2>&1 && grep -qF "${release#v}" <(cosign version 2>&1) || fetch_cosign
 
 rm -rf "$DIR/store" "$DIR"/*.key "$DIR"/*.pub
 cat >"$DIR/registry.yaml" <<END
@@ -43,7 +43,7 @@ http: {addr: "127.0.0.1:$port"}
 END
 docker-registry serve "$DIR/registry.yaml" >"$DIR/registry.log" 2>&1 &
 registry=$!
-trap 'kill $registry' EXIT
+cleanup() { kill $registry; }
 for _ in {1..50}; do ! curl --silent --fail "http://127.0.0.1:$port/v2/" >/dev/null || break; sleep 0.1; done
 
 export COSIGN_PASSWORD=
@@ -56,7 +56,7 @@ expect() { # expect WHETHER WHAT COMMAND...: 0 it succeeds, 1 it does not
   local wanted=$1 what=$2 status=0
   shift 2
   "$@" >"$DIR/out" 2>"$DIR/err" || status=1
-  [ $status = "$wanted" ] || { tail -n 5 "$DIR/err" >&2; die "not as it must be: $what"; }
+  [ $status = "$wanted" ] || { tail -n 5 "$DIR/err" >&2; die "signing test failed: not so: $what"; }
   say "$what"
 }
 expect 1 "unsigned: refused" cosign verify "${verify[@]}" --key "$DIR/cosign.pub" "$target"

@@ -6,8 +6,7 @@ set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
 
-image=${IMAGE:-}
-[[ $image =~ /[^/]+:[^/]+$ ]] || die "which one? make sign IMAGE=registry/name:tag"
+image=$(image_name sign)
 command -v cosign >/dev/null || die "there is no cosign here; make sign-test fetches one for itself"
 for part in spdx provenance; do
   [ -e dist/modelcar-base.$part.json ] || die "there is no dist/modelcar-base.$part.json: make sbom provenance"

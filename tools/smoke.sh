@@ -6,15 +6,16 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 failed=
+said=$(mktemp)
+cleanup() { rm -f "$said"; }
 for arch in "${ARCHES[@]}"; do
   file=dist/linux/$arch/$PROGRAM emulator=qemu-${QEMU[$arch]}-static status=0
   [ -e "$file" ] || die "there is no $file: make binaries"
-  # The words of the emulator and of the kernel are one line too.
-  said=$(timeout 20 "$emulator" -cpu "${CPU[$arch]}" "$file" echo started 2>&1 | tr '\n' ' '; exit "${PIPESTATUS[0]}") || status=$?
-  if [ "$status $said" = "0 started " ] && { [ "$arch" != "$(host_arch)" ] || "$file" echo started >/dev/null; }; then
+  out=$(timeout 20 "$emulator" -cpu "${CPU[$arch]}" "$file" echo started 2>"$said") || status=$?
+  if [ "$status $out" = "0 started" ] && { [ "$arch" != "$(host_arch)" ] || "$file" echo started >/dev/null; }; then
     say "linux/$arch: starts on ${CPU[$arch]}"
   else
-    say "linux/$arch: does NOT start on ${CPU[$arch]}: exit status $status: ${said:-nothing was printed}" >&2
+    say "linux/$arch: does NOT start on ${CPU[$arch]}: exit status $status: $(tr '\n' ' ' <"$said")$out" >&2
     failed=yes
   fi
 done

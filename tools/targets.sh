@@ -16,7 +16,7 @@ commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
 sysroot=$(rustc --print sysroot)
 marker=built-from-rust-src # holds the compiler's version, in a folder that this script filled
 
-root_if_needed() { if [ -w "$sysroot/lib/rustlib" ]; then "$@"; else as_root "$@"; fi; }
+root_if_needed() { if [ -w "$sysroot/lib/rustlib" ]; then "$@"; else needs_root "putting core into $sysroot"; as_root "$@"; fi; }
 libdir() { rustc --print target-libdir --target "$1"; }
 has_core() { compgen -G "$(libdir "$1")/libcore[-.]*rlib" >/dev/null; }
 
@@ -54,7 +54,10 @@ download_source() {
     esac
     for suite in "${@:2}"; do
       echo "deb $mirror $suite main" >"$1/sources.list"
-      apt-get "${apt[@]}" update >>"$1/log" 2>&1 || continue
+      if ! apt-get "${apt[@]}" update >>"$1/log" 2>&1; then
+        [ -z "$(cause "$1/log")" ] || break 2
+        continue
+      fi
       found=$(apt-cache "${apt[@]}" madison rust-src rust-web-src |
         awk -v release="$release" -F ' *[|] *' 'match($2, "^" release "[-+~]") { gsub(" ", "", $1); print $1 "=" $2; exit }')
       [ -n "$found" ] || continue
@@ -62,8 +65,7 @@ download_source() {
       (cd "$1" && apt-get "${apt[@]}" download "$found") >>"$1/log" 2>&1 && return
     done
   done < <(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sort -u)
-  tail -n 5 "$1/log" >&2 || true
-  die "core for $missing is missing: rustup cannot download it, and no Debian suite reachable here has the source of Rust $release"
+  die_of "$1/log" "core for $missing is missing: rustup cannot download it, and no Debian suite gives the source of Rust $release"
 }
 
 # Compiles core, and an empty compiler_builtins as nothing of it is used, from library folder $1 for target $2. The flags
@@ -108,9 +110,9 @@ elif [ "${CORE_FROM:-}" = rustup ]; then
   die "core for $missing is missing, and rustup is not there or cannot download"
 fi
 
-say "not from rustup: compiling core of Rust $release from Debian's rust-src for $missing"
+slow 60 "not from rustup: compiling core of Rust $release from Debian's rust-src for $missing"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+cleanup() { rm -rf "$work"; }
 chmod 755 "$work" # apt's own user reads it
 download_source "$work"
 mkdir "$work/source"

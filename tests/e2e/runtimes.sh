@@ -63,7 +63,7 @@ check() {
   start || failed "the sidecar does not start"
   until_true 10 test -L "$work/mnt/models" || failed "no link"
   [[ $(readlink "$work/mnt/models") =~ ^/proc/[0-9]+/root/models$ ]] || failed "the link is $(readlink "$work/mnt/models")"
-  out=$(read_model 2>&1) || failed "cannot be read through $(readlink "$work/mnt/models"): $out"
+  out=$(read_model 2>"$work/err") || failed "cannot be read through $(readlink "$work/mnt/models"): $out $(<"$work/err")"
   [[ $out == "I am one"* ]] || failed "read: $out"
   began=${EPOCHREALTIME/./}
   out=$(stop)
