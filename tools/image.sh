@@ -36,7 +36,6 @@ for target in root nonroot; do
     podman rmi --force "$image" >/dev/null
   done
 done
-slow 30 "packing"
 tools/pack.py "$work"
 slow 60 "running the images as KServe does"
 tools/load.sh

@@ -33,7 +33,7 @@ fetch_cosign() {
   die_of "$DIR/log" "no Debian suite reachable here has cosign $release"
 }
 export PATH=$DIR/cosign/usr/bin:$PATH
-cosign version >/dev/null 2>&1 && grep -qF "${release#v}" <(cosign version 2>&1) || fetch_cosign
+[[ $(cosign version 2>/dev/null || true) == *"${release#v}"* ]] || fetch_cosign
 
 rm -rf "$DIR/store" "$DIR"/*.key "$DIR"/*.pub
 cat >"$DIR/registry.yaml" <<END

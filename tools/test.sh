@@ -37,4 +37,5 @@ if [ -n "$failed" ]; then
   die "$(wc -l <<<"$failed") tests failed: see above; all that was printed is in target/test.log"
 fi
 tail -n 12 "$log" >&2
+! grep -q 'this was changed on the machine' "$log" || die "the tests passed, but left this machine other than it was: see above"
 die_of "$log" "the tests did not come to their end"
