@@ -51,12 +51,11 @@ pub(super) fn run(context: &mut Context) -> Done {
             if let Ok(mode) = context.outcome(path, mode)
                 && (mode != sys::DIRECTORY || context.has(ITSELF))
             {
-                let path = context.path(path, z!(""));
                 context.memory.push_word(path);
                 first = false;
             }
         }
-        print_names(context, Fd::CWD, mark, false)?;
+        print_names(context, mark)?;
     }
     let status = context.status;
     for index in 0..operands.len() {
@@ -88,7 +87,7 @@ fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut
     let directory = match sys::open(Fd::CWD, path, flags::DIRECTORY, 0) {
         Err(Errno::ENOTDIR) if type_of(context, path).is_ok_and(|mode| mode != sys::DIRECTORY) => {
             context.memory.push_word(path);
-            return print_names(context, Fd::CWD, mark, false);
+            return print_names(context, mark);
         }
         Ok(directory) => directory,
         Err(error) => {
@@ -134,7 +133,7 @@ fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut
     }
     *first = false;
     let words = context.memory.words(names);
-    print_lines(context, directory.fd(), words, text, true)?;
+    print_lines(context, directory.fd(), path, words, text)?;
     drop::<Open>(directory);
     if context.has(RECURSIVE) {
         for index in 0..words.len() {
@@ -162,10 +161,10 @@ fn done(context: &mut Context, mark: Mark, text: Mark) -> Done {
     Ok(())
 }
 
-fn print_names(context: &mut Context, directory: Fd, mark: Mark, total: bool) -> Done {
+fn print_names(context: &mut Context, mark: Mark) -> Done {
     let text = context.memory.mark();
     let words = context.memory.words(mark);
-    print_lines(context, directory, words, text, total)?;
+    print_lines(context, Fd::CWD, z!(""), words, text)?;
     done(context, mark, text)
 }
 
@@ -176,7 +175,8 @@ fn columns(stat: &Stat) -> Columns {
     [stat.links.into(), stat.uid.into(), stat.gid.into(), stat.size]
 }
 
-fn print_lines(context: &mut Context, directory: Fd, names: Words, text: Mark, total: bool) -> Done {
+/// Prints `names`, which `directory` has, called `path`, or which are paths themselves.
+fn print_lines(context: &mut Context, directory: Fd, path: ZStr, names: Words, text: Mark) -> Done {
     sort(names);
     let mut widths = [0_usize; 4];
     if context.has(LONG) {
@@ -192,7 +192,7 @@ fn print_lines(context: &mut Context, directory: Fd, names: Words, text: Mark, t
                 context.memory.cut(mark, 0);
             }
         }
-        if total {
+        if !path.is_empty() {
             context.memory.extend(z!("total "));
             push_number(context, if context.has(HUMAN) { blocks * 512 } else { blocks / 2 }, true);
             context.memory.push('\n');
@@ -201,7 +201,7 @@ fn print_lines(context: &mut Context, directory: Fd, names: Words, text: Mark, t
     for index in 0..names.len() {
         let place = if context.has(REVERSE) { names.len() - 1 - index } else { index };
         let Some(name) = names.get(place) else { break };
-        print_line(context, directory, name.get(), &widths);
+        print_line(context, directory, path, name.get(), &widths);
         if context.capture == Capture::No && context.memory.length(text) > CHUNK {
             context.print(text)?;
         }
@@ -214,12 +214,20 @@ fn print_lines(context: &mut Context, directory: Fd, names: Words, text: Mark, t
     Ok(())
 }
 
-fn print_line(context: &mut Context, directory: Fd, name: ZStr, widths: &[usize; 4]) {
+fn print_line(context: &mut Context, directory: Fd, path: ZStr, name: ZStr, widths: &[usize; 4]) {
     let mut mode = 0;
     let mut buffer = Stat::buffer();
     if context.has(LONG | CLASSIFY) {
         let stat = sys::stat(directory, name, Follow::No, &mut buffer);
-        let Ok(stat) = context.outcome(name, stat) else { return };
+        let stat = match stat {
+            Ok(stat) => stat,
+            Err(error) => {
+                let mark = context.memory.mark();
+                let path = if path.is_empty() { name } else { context.path(path, name) };
+                context.fail(path, error);
+                return context.memory.cut(mark, 0);
+            }
+        };
         mode = stat.mode();
         if context.has(LONG) {
             push_mode(&mut context.memory, mode);
@@ -307,8 +315,7 @@ fn push_number(context: &mut Context, number: u64, bytes: bool) {
         let whole = number >> shift;
         let part = number & ((1 << shift) - 1);
         // Below 10 with one digit behind the point.
-        let tenths = whole * 10
-            + ((part >> (shift - 10)) * 10 + u64::from(part & ((1 << (shift - 10)) - 1) != 0) * 9).div_ceil(1024);
+        let tenths = whole * 10 + ((part * 10 + (1 << shift) - 1) >> shift);
         let rounded = whole + u64::from(part != 0);
         if tenths < 100 {
             memory.push_digits(tenths / 10, 10);

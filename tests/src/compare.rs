@@ -81,6 +81,12 @@ impl Place {
 
     /// Runs `argv` in the volume, made anew.
     pub fn run(&self, prepare: impl FnOnce(&Files), argv: &[&str], caller: &Caller) -> Seen {
+        self.prepare(prepare);
+        self.again(argv, caller)
+    }
+
+    /// Makes the volume anew.
+    pub fn prepare(&self, prepare: impl FnOnce(&Files)) {
         let volume = self.volume();
         for entry in fs::read_dir(&volume).expect("the volume") {
             remove(&entry.expect("a name").path());
@@ -88,19 +94,23 @@ impl Place {
         fs::set_permissions(&volume, Permissions::from_mode(0o777)).expect("the volume");
         lchown(&volume, Some(0), Some(0)).expect("the volume");
         prepare(&Files(volume));
-        self.again(argv, caller)
     }
 
     /// Runs `argv` in the volume as it is.
     pub fn again(&self, argv: &[&str], caller: &Caller) -> Seen {
+        let (end, stdout, stderr) = self.output(argv, caller);
+        Seen { end, stdout, tree: tree(&self.volume()), stderr }
+    }
+
+    /// Runs `argv` in the volume as it is; what came of it but for the files.
+    pub fn output(&self, argv: &[&str], caller: &Caller) -> (End, Vec<u8>, String) {
         let mut command = self.sandbox.command(argv).cwd("/mnt").user(caller.uid, caller.uid).umask(caller.umask);
         command = command.env("LC_ALL=C").env("TZ=UTC");
         if let Some(bytes) = caller.memory {
             command = command.limit(libc::RLIMIT_AS, bytes);
         }
         let (process, end) = command.run();
-        let (stdout, stderr) = (process.stdout_bytes(), process.stderr());
-        Seen { end, stdout, tree: tree(&self.volume()), stderr }
+        (end, process.stdout_bytes(), process.stderr())
     }
 }
 
