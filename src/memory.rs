@@ -135,6 +135,21 @@ impl<'a> Memory<'a> {
         self.count = 0;
     }
 
+    /// What the open `file` of `size` bytes holds, up to its first NUL, in memory of its own that stays.
+    pub fn hold(file: Fd, size: u64) -> Result<ZStr<'a>, Errno> {
+        let start = sys::map(size as usize + 1)?;
+        // SAFETY: a new mapping of more bytes, zeroed, which nothing else knows and nobody takes back.
+        let mut rest: &[Cell<u8>] = unsafe { NonNull::slice_from_raw_parts(start.cast(), size as usize).as_ref() };
+        while !rest.is_empty() {
+            match sys::read(file, rest)? {
+                0 => break,
+                read => rest = rest.get(read..).unwrap_or_default(),
+            }
+        }
+        // SAFETY: the last byte of the mapping is a NUL and is not written to.
+        Ok(unsafe { ZStr::from_raw(start) })
+    }
+
     // Bytes.
 
     /// Uses one more byte. Ends the process if there is none.

@@ -247,6 +247,9 @@ pub enum Follow {
     No = 0x100,
 }
 
+/// An empty path means the file that it would be looked up from. `include/uapi/linux/fcntl.h`
+const AT_EMPTY_PATH: usize = 0x1000;
+
 /// `struct statx_timestamp`, `include/uapi/linux/stat.h`.
 #[repr(C)]
 pub struct Time {
@@ -317,7 +320,6 @@ pub fn stat<'s>(
     follow: Follow,
     buffer: &'s mut MaybeUninit<Stat>,
 ) -> Result<&'s Stat, Errno> {
-    const AT_EMPTY_PATH: usize = 0x1000;
     const STATX_BASIC_STATS: usize = 0x7ff;
     let flags = follow as usize | (AT_EMPTY_PATH * usize::from(path.is_empty() && directory != Fd::CWD));
     let args = [directory.raw(), path.address(), flags, STATX_BASIC_STATS, buffer.as_mut_ptr() as usize, 0];
@@ -342,21 +344,31 @@ pub fn access(path: ZStr, how: usize) -> bool {
     unsafe { arch::syscall3(nr::FACCESSAT, Fd::CWD.raw(), path.address(), how) == 0 }
 }
 
-/// Sets the permission bits of `path`; a symbolic link is followed. fchmodat(2).
-pub fn chmod(directory: Fd, path: ZStr, mode: u32) -> Result<(), Errno> {
-    // SAFETY: it is NUL-terminated (ZStr).
-    Errno::unit(unsafe { arch::syscall3(nr::FCHMODAT, directory.raw(), path.address(), mode as usize) })
+/// Sets the permission bits of `path`; a symbolic link is followed. An empty path means `file` itself. fchmodat(2),
+/// fchmod(2).
+pub fn chmod(file: Fd, path: ZStr, mode: u32) -> Result<(), Errno> {
+    // SAFETY: the path is NUL-terminated (ZStr).
+    Errno::unit(unsafe {
+        if path.is_empty() && file != Fd::CWD {
+            arch::syscall3(nr::FCHMOD, file.raw(), mode as usize, 0)
+        } else {
+            arch::syscall3(nr::FCHMODAT, file.raw(), path.address(), mode as usize)
+        }
+    })
 }
 
-/// Gives `path` the owner and group of `stat`; of a symbolic link, the link. fchownat(2).
-pub fn chown(directory: Fd, path: ZStr, stat: &Stat) -> Result<(), Errno> {
-    let args = [directory.raw(), path.address(), stat.uid as usize, stat.gid as usize, Follow::No as usize, 0];
+/// Gives `path` the owner and group of `stat`; of a symbolic link, the link. An empty path means `file` itself.
+/// fchownat(2).
+pub fn chown(file: Fd, path: ZStr, stat: &Stat) -> Result<(), Errno> {
+    let flags = Follow::No as usize | AT_EMPTY_PATH;
+    let args = [file.raw(), path.address(), stat.uid as usize, stat.gid as usize, flags, 0];
     // SAFETY: the path is NUL-terminated (ZStr).
     Errno::unit(unsafe { arch::syscall6(nr::FCHOWNAT, args) })
 }
 
-/// Gives `path` the times of `stat`, or the present one; of a symbolic link, the link if `follow` says so. utimensat(2).
-pub fn set_times(directory: Fd, path: ZStr, stat: Option<&Stat>, follow: Follow) -> Result<(), Errno> {
+/// Gives `path` the times of `stat`, or the present one; of a symbolic link, the link if `follow` says so. No path means
+/// `file` itself. utimensat(2).
+pub fn set_times(file: Fd, path: Option<ZStr>, stat: Option<&Stat>, follow: Follow) -> Result<(), Errno> {
     // Two struct __kernel_timespec.
     let mut times = [0_i64; 4];
     let mut address = 0;
@@ -366,10 +378,10 @@ pub fn set_times(directory: Fd, path: ZStr, stat: Option<&Stat>, follow: Follow)
         }
         address = times.as_ptr() as usize;
     }
-    // SAFETY: the path is NUL-terminated (ZStr), the times outlive the call, or null means now.
-    Errno::unit(unsafe {
-        arch::syscall6(nr::UTIMENSAT, [directory.raw(), path.address(), address, follow as usize, 0, 0])
-    })
+    let args = [file.raw(), path.map_or(0, ZStr::address), address, follow as usize, 0, 0];
+    // SAFETY: the path is NUL-terminated (ZStr) or null, which means the file; the times outlive the call, or null means
+    // now.
+    Errno::unit(unsafe { arch::syscall6(nr::UTIMENSAT, args) })
 }
 
 // Files.

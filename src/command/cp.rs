@@ -324,13 +324,13 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
     let above = [memory.pop_number(), second];
     let (begins, made) = (how & 1 != 0, how & 2 != 0);
     let target = name(walk, copy);
-    let left = copy.to.take();
+    let Some(left) = copy.to.take() else { return Err(Failed) };
     let mut place = target;
     if begins {
         // Still to be removed if something goes wrong, until it has its name.
         copy.to = copy.above.take();
         place = temporary(walk.context, target, copy.number);
-    } else if let (Some(left), 1..) = (&left, walk.depth) {
+    } else if walk.depth > 0 {
         match tree::back(left.fd(), above) {
             Ok(open) => copy.to = Some(open),
             Err(error) => return outcome(walk, copy, Err(error)),
@@ -341,13 +341,13 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
     let stat = sys::stat(walk.directory(), walk.name(), Follow::Yes, &mut buffer);
     let result = match walk.context.outcome(walk.path(), stat) {
         Ok(stat) => {
-            attributes(copy, place, stat, Follow::Yes);
-            let to = copy.directory();
+            let left = left.fd();
+            attributes(copy, left, z!(""), stat);
             let mut done = Ok(());
             if made && !copy.has(PRESERVE) && stat.mode() & 0o700 != 0o700 {
                 // It was made so that it could be written to; the umask is in what it got.
-                let got = sys::stat(to, place, Follow::No, &mut Stat::buffer()).map(Stat::mode);
-                done = got.and_then(|got| sys::chmod(to, place, got & 0o7777 & !(0o700 & !stat.mode())));
+                let got = sys::stat(left, z!(""), Follow::No, &mut Stat::buffer()).map(Stat::mode);
+                done = got.and_then(|got| sys::chmod(left, z!(""), got & 0o7777 & !(0o700 & !stat.mode())));
             }
             if begins && done.is_ok() {
                 done = settle(walk.context, copy, place, target);
@@ -451,7 +451,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         walk.context.outcome(walk.path(), read)?;
         let held = walk.context.memory.string(mark);
         (place, _) = make(walk, copy, New::Link(held))?;
-        attributes(copy, place, stat, Follow::No);
+        attributes(copy, copy.directory(), place, stat);
     } else {
         let how = if follow == Follow::Yes { flags::READ } else { flags::READ_FILE };
         let source = sys::open(directory, from, how, 0);
@@ -459,12 +459,13 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         let file;
         (place, file) = make(walk, copy, New::File(stat.mode() & 0o777))?;
         if let Some(file) = file {
-            done = tree::copy_content(walk.context, source.fd(), file.fd());
+            let file = file.fd();
+            done = tree::copy_content(walk.context, source.fd(), file);
+            if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
+                done = sys::chmod(file, z!(""), mode & 0o7777);
+            }
+            attributes(copy, file, z!(""), stat);
         }
-        if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
-            done = sys::chmod(copy.directory(), place, mode & 0o7777);
-        }
-        attributes(copy, place, stat, Follow::Yes);
     }
     if done.is_ok() && !copy.fresh {
         done = sys::rename(copy.directory(), place, target, Rename::Replace);
@@ -477,17 +478,18 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
     outcome(walk, copy, done)
 }
 
-/// Gives `place` what `-p` wants, as far as it may: not everybody may give files away, or set the times of others'.
-fn attributes(copy: &Copy, place: ZStr, stat: &Stat, follow: Follow) {
+/// Gives the open `file`, or the link `path` in that directory, what `-p` wants, as far as it may: not everybody may give
+/// files away, or set the times of others'. Never what has come by a file's name meanwhile.
+fn attributes(copy: &Copy, file: Fd, path: ZStr, stat: &Stat) {
     if !copy.has(PRESERVE) {
         return;
     }
-    let to = copy.directory();
-    let owned = sys::chown(to, place, stat).is_ok();
-    if follow == Follow::Yes {
+    let owned = sys::chown(file, path, stat).is_ok();
+    let link = (!path.is_empty()).then_some(path);
+    if link.is_none() {
         // Whose rights it would run with is another user's then.
         let mode = stat.mode() & if owned { 0o7777 } else { 0o1777 };
-        let _ = sys::chmod(to, place, mode);
+        let _ = sys::chmod(file, path, mode);
     }
-    let _ = sys::set_times(to, place, Some(stat), follow);
+    let _ = sys::set_times(file, link, Some(stat), if link.is_some() { Follow::No } else { Follow::Yes });
 }

@@ -217,6 +217,8 @@ pub struct Context<'a> {
     pub over: bool,
     /// The script that `sh` is to read.
     pub script: Option<ZStr<'a>>,
+    /// The text of a file that is a script, once it has been read.
+    pub file: Option<ZStr<'a>>,
     /// What `set` has set.
     pub settings: Settings,
     /// Where `cd` goes back to.
@@ -243,6 +245,7 @@ impl<'a> Context<'a> {
             status: 0,
             over: false,
             script: None,
+            file: None,
             settings: Settings { exit_on_error: false, unset_is_error: false },
             back: Back::Never,
             linked: false,
@@ -527,6 +530,7 @@ link-model-and-wait: the entrypoint of a KServe ModelCar base image
 
   (nothing)      in the image: link /mnt/models to the model in /models, and wait
   sh -c SCRIPT   run a script: && || ; ! ( ) { } if while until $NAME \"$(ls)\" > < and patterns
+  sh FILE        run the script in a file
   COMMAND ...    run one: [ cat chmod cp echo false ln ls mkdir readlink rm sleep tail tar test touch true
 
 There is no other program and no interactive shell. What is not known is refused before anything runs.

@@ -1,8 +1,10 @@
-//! What works on the shell itself: `exit [N]`, `false`, `set -e`, `cd DIRECTORY`, `sh -c SCRIPT`
+//! What works on the shell itself: `exit [N]`, `false`, `set -e`, `cd DIRECTORY`, `sh -c SCRIPT`, `sh FILE`
 
 use super::{Back, Context, Done};
+use crate::memory::Memory;
 use crate::report::{MISSING, NOT_SUPPORTED};
-use crate::sys::{self, Fd, flags};
+use crate::sys::{self, Errno, Fd, Follow, Stat, flags};
+use crate::text::ZStr;
 use crate::z;
 
 /// Nothing that follows runs.
@@ -59,13 +61,42 @@ pub(super) fn sh(context: &mut Context) -> Done {
     if context.script.is_some() {
         return Err(context.refuse_for(context.name, z!("write the commands in ( )")));
     }
-    if !settings(context)? {
-        return Err(context
-            .refuse_for(z!("interactive"), z!("use sh -c SCRIPT, or kubectl debug with an image that has a shell")));
-    }
-    // What stands behind the script are names for parameters, which the language does not have.
-    context.script = Some(context.operand()?);
+    let command = settings(context)?;
+    let Some(word) = context.next() else {
+        return Err(if command {
+            context.refuse(z!("operand"), MISSING)
+        } else {
+            context
+                .refuse_for(z!("interactive"), z!("use sh -c SCRIPT, or kubectl debug with an image that has a shell"))
+        });
+    };
+    // What stands behind it are names for parameters, which the language does not have.
+    context.script = Some(if command { word } else { file(context, word)? });
     Ok(())
+}
+
+/// The script in a file. It is read once: what runs is what was checked.
+#[cold]
+#[inline(never)]
+fn file<'a>(context: &mut Context<'a>, path: ZStr) -> Done<ZStr<'a>> {
+    if let Some(text) = context.file {
+        return Ok(text);
+    }
+    let text = sys::open(Fd::CWD, path, flags::READ, 0).and_then(|file| {
+        let mut buffer = Stat::buffer();
+        let stat = sys::stat(file.fd(), z!(""), Follow::Yes, &mut buffer)?;
+        match stat.mode() & sys::TYPE {
+            sys::REGULAR => Memory::hold(file.fd(), stat.size),
+            sys::DIRECTORY => Err(Errno::EISDIR),
+            _ => Err(Errno::EOPNOTSUPP), // how much would come is not known
+        }
+    });
+    let text = context.outcome(path, text);
+    if text.is_err() {
+        context.end(2);
+    }
+    context.file = text.as_ref().ok().copied();
+    text
 }
 
 /// Takes `-e`, `-u`, `-o NAME`, with `+` the contrary, and `-c`; returns whether that was there.

@@ -9,7 +9,7 @@ pub(super) fn run(context: &mut Context) -> Done {
         return Ok(());
     }
     while let Some(path) = context.next() {
-        let mut touched = sys::set_times(Fd::CWD, path, None, Follow::Yes);
+        let mut touched = sys::set_times(Fd::CWD, Some(path), None, Follow::Yes);
         if touched == Err(Errno::ENOENT) {
             touched = sys::open(Fd::CWD, path, flags::TOUCH, 0o666).map(drop);
         }

@@ -60,6 +60,31 @@ on_every_architecture!(the_name_it_was_called_by_counts_wherever_it_lies, |arch|
     }
 });
 
+on_every_architecture!(a_script_can_be_a_file, |arch| {
+    let sandbox = sandbox(arch);
+    let text = "#!/bin/sh\nls /models # all\nexit 3\n";
+    fs::write(sandbox.path("/models/script"), text).expect("a script");
+    assert_eq!(run(&sandbox, &["sh", "/models/script", "word"]), (3, "model.bin\nscript\n".into(), String::new()));
+    fs::write(sandbox.path("/models/script"), "touch /models/made\nls | cat\n").expect("a script");
+    let refused = "sh: | cat: not supported: write to a file, or use && between commands\n";
+    assert_eq!(run(&sandbox, &["sh", "/models/script"]), only_an_error(2, refused));
+    assert!(!sandbox.path("/models/made").exists());
+    for (path, why) in [("/nope", "No such file or directory"), ("/models", "Is a directory")] {
+        assert_eq!(run(&sandbox, &["sh", path]), only_an_error(2, &format!("sh: {path}: {why}\n")));
+    }
+    fs::write(sandbox.path("/models/empty"), "").expect("a script");
+    assert_eq!(run(&sandbox, &["sh", "/models/empty"]), (0, String::new(), String::new()));
+});
+
+#[test]
+fn the_kernel_finds_it_for_a_script_in_a_file() {
+    let sandbox = sandbox(Arch::native());
+    let path = sandbox.path("/models/script");
+    fs::write(&path, "#!/bin/sh\nls /models\n").expect("a script");
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("its mode");
+    assert_eq!(run(&sandbox, &["/models/script"]), (0, "model.bin\nscript\n".into(), String::new()));
+}
+
 on_every_architecture!(ls_sorts_and_hides_as_everywhere, |arch| {
     let sandbox = sandbox(arch);
     for name in ["b", "a", "B", ".hidden", "aa", "10", "9"] {
