@@ -42,6 +42,7 @@ choose_builder() {
   fi
   say "$RUST_IMAGE cannot be pulled ($(tail -n 1 "$CONTAINERS/pull.log" | grep -o '[^:]*$' | xargs)): compiling with the Rust of this machine"
   podman image exists "$STAND_IN" || debian_image "$STAND_IN" gcc,libc6-dev
-  STAND_IN_VOLUMES=("$(rustc --print sysroot):/usr/local/rust:ro" "$CERTIFICATES:$CERTIFICATES:ro")
+  mkdir -p "$CONTAINERS/cargo" # what it downloads, checked by Cargo.lock
+  STAND_IN_VOLUMES=("$(rustc --print sysroot):/usr/local/rust:ro" "$CERTIFICATES:$CERTIFICATES:ro" "$CONTAINERS/cargo:/root/.cargo")
   BUILDER+=(--build-arg "RUST_IMAGE=$STAND_IN" "${STAND_IN_VOLUMES[@]/#/--volume=}")
 }

@@ -54,15 +54,15 @@ logged() { tail -n 3 "$work/log" | tr '\n' ' '; }
 
 # What is wrong with $image, or nothing.
 faults() {
-  local out start took name
+  local out start took
   out=$(result -v "$work/models:/models:ro,z" -- sh -c "$INIT")
   [[ $out == "0 Pre-fetching"*$'\nOK'* ]] || { echo "init with a model: $out $(logged)"; return; }
-  out=$(result -- sh -c "$INIT")
-  [[ $out == "1 Pre-fetching"*$'\nNOK'* ]] || { echo "init without a model: $out $(logged)"; return; }
-  for name in /bin/sh /bin/sleep; do
-    out=$(result -- sh -c "test -L $name && echo link")
-    [ "$out" = "0 link" ] || { echo "$name is no link: $out $(logged)"; return; }
-  done
+  if [ "$list" = modelcar-base ]; then # the other one has the same files
+    out=$(result -- sh -c "$INIT")
+    [[ $out == "1 Pre-fetching"*$'\nNOK'* ]] || { echo "init without a model: $out $(logged)"; return; }
+    out=$(result -- sh -c "test -L /bin/sh && test -L /bin/sleep && echo links")
+    [ "$out" = "0 links" ] || { echo "/bin/sh or /bin/sleep is no link: $out $(logged)"; return; }
+  fi
 
   rm -f "$work/mnt/models"
   out=$(run --detach -v "$work/mnt:/mnt:z" -- sh -c "$SIDECAR") || { echo "sidecar: $out $(logged)"; return; }

@@ -34,6 +34,7 @@ configure() { # configure DRIVER
 	REGISTRY_AUTH_FILE=\${REGISTRY_AUTH_FILE:-\${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/containers/auth.json}
 	if [ -e "\$REGISTRY_AUTH_FILE" ]; then export REGISTRY_AUTH_FILE; else unset REGISTRY_AUTH_FILE; fi
 	export CONTAINERS_CONF='$CONTAINERS/containers.conf' CONTAINERS_STORAGE_CONF='$CONTAINERS/storage.conf'
+	export PODMAN_IGNORE_CGROUPSV1_WARNING=yes
 	export XDG_DATA_HOME='$CONTAINERS/data' XDG_RUNTIME_DIR='$CONTAINERS/runtime'
 	END
   # shellcheck source=/dev/null

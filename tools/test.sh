@@ -26,7 +26,7 @@ say "compiling and running the tests (usually 170 s)"
 log=$PWD/target/test.log status=0
 cd tests
 ../tools/unchanged.sh cargo test --release --no-fail-fast "$@" 2>&1 | tee "$log" |
-  awk '/^failures:$/ { hidden = 1 } /^test result: / { hidden = 0 } !hidden' || status=$?
+  sed --unbuffered '/^failures:$/,/^test result: /{/^test result: /!d}' || status=$?
 [ $status != 0 ] || exit 0
 [ $status -lt 128 ] || exit $status
 failed=$(grep -E '^test .* \.\.\. FAILED$' "$log" | sed 's/^test \(.*\) \.\.\. FAILED$/  \1/' | sort -u || true)

@@ -146,13 +146,15 @@ def private():
 
 @pytest.fixture(scope="module")
 def docker():
-    """A docker daemon of these tests' own; returns what calls its client."""
+    """A docker daemon of these tests' own, by sudo where need be; returns what calls its client."""
+    root = [] if os.geteuid() == 0 else ["sudo"]
     folder = Path(tempfile.mkdtemp(prefix="docker-", dir="/tmp"))
     (folder / "daemon.json").write_text("{}\n")  # and not the machine's
     host = f"unix://{folder}/socket"
     command = [
-        "dockerd", "--host", host, "--config-file", folder / "daemon.json", "--data-root", folder / "data", "--exec-root", folder / "exec",
-        "--pidfile", folder / "pid", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+        *root, "dockerd", "--group", str(os.getgid()), "--host", host, "--config-file", folder / "daemon.json",
+        "--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid",
+        "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
     ]  # fmt: skip
     with open(folder / "log", "w") as log:
         daemon = subprocess.Popen(command, stdout=log, stderr=log)
@@ -169,7 +171,7 @@ def docker():
         wait_for("an answer of dockerd", answers)
         yield docker
     finally:
-        daemon.terminate()
+        run(*root, "sh", "-c", f"kill $(cat {folder}/pid)", check=False)
         daemon.wait()
-        run("sh", "-c", f"awk '$2 ~ \"^{folder}/\" {{ print $2 }}' /proc/self/mounts | sort -r | xargs -r umount -l")
-        shutil.rmtree(folder)
+        run(*root, "sh", "-c", f"awk '$2 ~ \"^{folder}/\" {{ print $2 }}' /proc/self/mounts | sort -r | xargs -r umount -l")
+        run(*root, "rm", "-rf", folder)

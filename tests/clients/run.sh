@@ -10,7 +10,11 @@ set -euo pipefail
 
 use_podman
 tools/packages.sh skopeo buildah docker-registry python3-venv
-command -v dockerd >/dev/null || tools/packages.sh docker.io # elsewhere it may come with another package
+if ! command -v dockerd >/dev/null; then # elsewhere it may come with another package
+  say "docker.io is a service that starts at boot from now on; apt-get purge docker.io removes it"
+  tools/packages.sh docker.io
+fi
+needs_root "running docker, and registering QEMU with the kernel meanwhile,"
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman manifest exists "$image" || die "there is no $image yet: make image"
 done
@@ -37,9 +41,8 @@ storage=$(mktemp -d /tmp/car-XXXXXX)
 cleanup() {
   emulation_off
   podman rmi --all --force >/dev/null 2>&1 || true
-  rm -rf "$storage"
+  if [ "$(id -u)" = 0 ]; then rm -rf "$storage"; else podman unshare rm -rf "$storage"; fi
 }
-trap cleanup EXIT
 [ -z "${CONTAINERS_STORAGE_CONF:-}" ] || export USERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/s"\nrunroot = "%s/r"\n' "$storage" "$storage" >"$storage/storage.conf"
 export CONTAINERS_STORAGE_CONF=$storage/storage.conf

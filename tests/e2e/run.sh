@@ -6,6 +6,10 @@ set -euo pipefail
 . "$(dirname "$0")/../../tools/builder.sh"
 
 use_podman
+for service in docker.io containerd; do
+  [ "$(id -u)" != 0 ] || command -v "${service/docker.io/dockerd}" >/dev/null ||
+    say "$service is a service that starts at boot from now on; apt-get purge $service removes it"
+done
 tools/packages.sh busybox-static catatonit curl jq python3-venv shellcheck
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman image exists "$image" || podman manifest exists "$image" || die "there is no $image yet: make image"

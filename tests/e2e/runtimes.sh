@@ -15,6 +15,7 @@ fi
 
 runtime=${1:?which runtime?}
 image=${2:?which image?}
+[[ $runtime =~ ^(runc|crun)$ ]] || [ "$(id -u)" = 0 ] || { echo "$runtime needs root"; exit 77; }
 use_podman
 
 # The pod's arguments as the kubelet hands them over.

@@ -4,7 +4,9 @@
 # file in the checkout is root's, and that all of them made the same images. The systems come from this machine's package
 # source, live in namespaces of their own, and are removed. As root; needs 3 GB of disk for each case.
 #
-# usage: tests/fresh/run.sh [CASE...]     bookworm-root bookworm-user trixie-root trixie-user; all by default
+# usage: tests/fresh/run.sh [CASE...]     bookworm-root bookworm-user bookworm-trouble trixie-root ...; all by default, an hour
+#
+# In the cases named trouble there is no network, no sudo, no room on the disk, and Ctrl-C: the last line must say so.
 # MORE=yes also runs, in bookworm-user, all other targets and what else the workflows run. What was printed: target/fresh/
 set -euo pipefail
 # shellcheck source=tools/common.sh
@@ -31,17 +33,18 @@ enter() { # enter ROOT
   rmdir old
   hostname fresh
   touch /entered
-  exec sleep infinity
+  # Not sleep: it would leave those whom podman leaves to it unburied.
+  exec bash -c 'while :; do sleep 3600 & wait; done'
 }
 if [ "${1:-}" = --enter ]; then enter "$2"; fi
 
 tools/packages.sh mmdebstrap
 mkdir -p "$OUT"
-root='' inside=''
+root='' first=''
 leave() {
-  [ -z "$inside" ] || { kill -KILL "$inside" 2>/dev/null || true; wait "$inside" 2>/dev/null || true; }
+  [ -z "$first" ] || { kill -KILL "$first" 2>/dev/null || true; wait "$first" 2>/dev/null || true; }
   [ -z "$root" ] || rm -rf --one-file-system "$root"
-  root='' inside=''
+  root='' first=''
 }
 cgroups() { find /sys/fs/cgroup -type d -name '*libpod*' 2>/dev/null | sort || true; }
 cgroups_before=$(cgroups)
@@ -82,16 +85,55 @@ note() { # note OUTCOME TEXT
   if [ "$1" = PASS ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# A command typed in the clone, by whoever the case is of. Its last line must be shown: that is all that most read.
+# Something run in the system, by whoever the case is of: inside COMMAND [VARIABLE...].
+inside() {
+  nsenter --target "$(pgrep -P "$first")" --mount --pid --uts --ipc --root --wd -- \
+    "${within[@]}" setpriv --reuid "$user" --regid "$user" --init-groups \
+    env -i --default-signal HOME="$home" USER="$user" PATH="$home/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+    LANG=C.UTF-8 "${passed_on[@]}" "${@:2}" bash -c "cd ~/$CHECKOUT && $1" >"$log" 2>&1 </dev/null
+}
+within=()
+log_of() { log=$OUT/$case.$(tr -c 'a-zA-Z0-9=-' _ <<<"$*" | sed 's/_*$//').log; }
+# What most people read, as make adds its own.
+last_line() { grep -v '^make' "$log" | tail -n 1; }
+
+# A command typed in the clone.
 typed() { # typed COMMAND [VARIABLE...]
-  local began=$SECONDS status=0 log
-  log="$OUT/$case.$(tr -c 'a-z0-9-' _ <<<"${1}_${*:2}" | sed 's/_*$//').log"
-  log=${log//$'\n'/}
-  nsenter --target "$(pgrep -P "$inside")" --mount --pid --uts --ipc --root --wd -- setpriv --reuid "$user" --regid "$user" --init-groups \
-    env -i HOME="$home" USER="$user" PATH="$home/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-    LANG=C.UTF-8 "${passed_on[@]}" "${@:2}" bash -c "cd ~/$CHECKOUT && $1" >"$log" 2>&1 </dev/null || status=$?
-  if [ $status = 0 ]; then note PASS "$1 ${*:2}: $((SECONDS - began)) s"
-  else note FAIL "$1 ${*:2}: exit $status after $((SECONDS - began)) s: $(grep -v '^make' "$log" | tail -n 1)"; fi
+  local began=$SECONDS status=0
+  log_of "$@"
+  inside "$@" || status=$?
+  if [ $status = 0 ]; then note PASS "$*: $((SECONDS - began)) s"
+  else note FAIL "$*: exit $status after $((SECONDS - began)) s: $(last_line)"; fi
+}
+
+# One that must fail, and say why on its last line.
+fails() { # fails WHY PATTERN COMMAND
+  local status=0 began=$SECONDS
+  log_of "$1" "$3"
+  inside "$3" || status=$?
+  if [ $status != 0 ] && [[ $(last_line) =~ $2 ]]; then note PASS "$1: $3: exit $status after $((SECONDS - began)) s: $(last_line)"
+  else note FAIL "$1: $3: exit $status: $(last_line)"; fi
+}
+
+# One that is interrupted, as by Ctrl-C, two seconds after it printed what PATTERN is.
+interrupted() { # interrupted PATTERN COMMAND
+  local status=0 group i
+  log_of "interrupted at $1" "$2"
+  : >"$log"
+  set -m # a process group of its own, as on a terminal
+  inside "$2" &
+  group=$!
+  set +m
+  for ((i = 0; i < 1200; i++)); do
+    kill -0 $group 2>/dev/null || break
+    ! grep -q "$1" "$log" || break
+    sleep 1
+  done
+  sleep 2
+  kill -INT -- -$group 2>/dev/null || true
+  wait $group || status=$?
+  if [ $status != 0 ] && [[ $(last_line) == *interrupted* ]]; then note PASS "interrupted at \"$1\": exit $status: $(last_line)"
+  else note FAIL "interrupted at \"$1\": exit $status: $(last_line)"; fi
 }
 
 # Variables by which this machine's clients are told of proxies and certificates.
@@ -110,7 +152,7 @@ start() { # start SUITE USER
   cp /etc/resolv.conf /etc/hosts "$root/etc/"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
   if [ "$user" = root ]; then
-    chroot "$root" dpkg --purge sudo >/dev/null 2>&1
+    chroot "$root" env SUDO_FORCE_REMOVE=yes dpkg --purge sudo >/dev/null 2>&1
   else
     chroot "$root" useradd --create-home --shell /bin/bash "$user"
     echo "$user ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$user"
@@ -140,7 +182,7 @@ start() { # start SUITE USER
   fi
   chroot "$root" chown -R "$user:$user" "$home"
   unshare --mount --pid --uts --ipc --fork --kill-child --propagation private "$HERE/tests/fresh/run.sh" --enter "$root" &
-  inside=$!
+  first=$!
   for _ in {1..100}; do [ ! -e "$root/entered" ] || break; sleep 0.1; done
   rm "$root/entered"
 }
@@ -153,19 +195,14 @@ let_podman_warn() {
 
 digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar) | tee "$OUT/$case.digests"; }
 
-[ $# -gt 0 ] || set -- bookworm-user trixie-root bookworm-root trixie-user
-for case; do
-  [[ $case =~ ^(bookworm|trixie)-(root|user)$ ]] || die "no such case: $case"
-  who=${case#*-}
-  start "${case%-*}" "${who/user/dev}"
+whole() { # all that the README says, and what the workflows run
+  local before changed core=() owned left target
   before=$(look | sort -u)
-  core=()
   [ "$case" != trixie-user ] || core=(CORE_FROM=debian)
   typed "make image" "${core[@]}"
   typed "make test" "${core[@]}"
   typed "make size"
   if [ "${MORE:-}" = yes ] && [ "$case" = bookworm-user ]; then
-    # shellcheck disable=SC2013 # words are wanted
     for target in wheel sbom provenance digest lint "fuzz SECONDS=20" clients e2e sign-test "bench RUNS=20"; do typed "make $target"; done
   fi
   if changed=$(diff <(echo "$before") <(look | sort -u)); then note PASS "home, /etc, /mnt, podman's storage and handlers are as they were"
@@ -176,15 +213,54 @@ for case; do
   fi
   digests
   let_podman_warn
-  typed "make image" MODELCAR_PODMAN=warns
-  typed "make verify-release DIGEST=\$(make -s digest)"
+  typed "make verify-release DIGEST=\$(make -s digest)" PODMAN=warns
   typed "make clean"
-  left=$(cd "$root$home/$CHECKOUT" && git status --short --ignored)
+  left=$(cd "$root$home/$CHECKOUT" && git -c safe.directory="$PWD" status --short --ignored)
   if [ -z "$left" ]; then note PASS "nothing is left of what was built"; else note FAIL "left: $left"; fi
+}
+
+full() { # full MIB COMMAND: with so much room for what is built
+  mkdir -p "$root$home/$CHECKOUT/target"
+  nsenter --target "$(pgrep -P "$first")" --mount --root -- mount -t tmpfs -o "size=$1m,uid=$(chroot "$root" id -u "$user"),mode=755" tmpfs "$home/$CHECKOUT/target"
+  fails "with a disk of $1 MiB" 'disk is full' "$2"
+  nsenter --target "$(pgrep -P "$first")" --mount --root -- umount -l "$home/$CHECKOUT/target"
+}
+
+trouble() { # what can come between; then it works all the same
+  within=(unshare --net)
+  fails "no network" 'network cannot be reached' "make image"
+  within=()
+  chmod 0 "$root/usr/bin/sudo"
+  fails "no sudo" 'no sudo|does not let you' "make image"
+  chmod 4755 "$root/usr/bin/sudo"
+  interrupted 'installing gcc' "make image"
+  interrupted 'building link-model-and-wait' "make image"
+  full 30 "make binaries"
+  interrupted 'making localhost' "make image"
+  full 300 "make image"
+  interrupted 'platforms by the Containerfile' "make image"
+  interrupted 'running the images' "make image"
+  typed "make image"
+  within=(unshare --net)
+  typed "make image" NETWORK=none
+  within=()
+  interrupted 'compiling and running' "make test"
+  interrupted '^running [0-9]* tests' "make test"
+  digests
+  typed "make clean"
+}
+
+[ $# -gt 0 ] || set -- {bookworm,trixie}-{root,user} bookworm-trouble
+for case; do
+  [[ $case =~ ^(bookworm|trixie)-(root|user|trouble)$ ]] || die "no such case: $case"
+  if [ "${case#*-}" = root ]; then user=root; else user=dev; fi
+  start "${case%-*}" "$user"
+  if [ "${case#*-}" = trouble ]; then trouble; else whole; fi
   leave
 done
+digests=$(for case; do cat "$OUT/$case.digests"; done | sort | uniq -c)
 case=all
-if [ "$(for case; do cat "$OUT/$case.digests"; done | sort -u | wc -l)" = 2 ]; then case=all note PASS "the same images everywhere"
-else case=all note FAIL "the images differ: $(cd "$OUT" && head -- *.digests)"; fi
+if [ "$(wc -l <<<"$digests")" = 2 ]; then note PASS "the same images everywhere:"$'\n'"$digests"
+else note FAIL "the images differ:"$'\n'"$digests"; fi
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
