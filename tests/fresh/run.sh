@@ -48,6 +48,7 @@ leave() {
 }
 cgroups() { find /sys/fs/cgroup -type d -name '*libpod*' 2>/dev/null | sort || true; }
 cgroups_before=$(cgroups)
+# shellcheck disable=SC2329 # common.sh calls it
 cleanup() {
   leave
   comm -13 <(echo "$cgroups_before") <(cgroups) | sort -r | xargs -r rmdir 2>/dev/null || true
@@ -121,7 +122,7 @@ interrupted() { # interrupted PATTERN COMMAND
   log_of "interrupted at $1" "$2"
   : >"$log"
   set -m # a process group of its own, as on a terminal
-  inside "$2" &
+  (trap '' INT && inside "$2") &
   group=$!
   set +m
   for ((i = 0; i < 1200; i++)); do
@@ -149,7 +150,8 @@ start() { # start SUITE USER
   root=$(mktemp -d /var/tmp/modelcar-fresh.XXXXXX)
   chmod 755 "$root"
   tar -xf "$OUT/$1.tar" -C "$root"
-  cp /etc/resolv.conf /etc/hosts "$root/etc/"
+  cp /etc/resolv.conf "$root/etc/"
+  echo '127.0.0.1 localhost fresh' >"$root/etc/hosts"
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
   if [ "$user" = root ]; then
     chroot "$root" env SUDO_FORCE_REMOVE=yes dpkg --purge sudo >/dev/null 2>&1
@@ -250,17 +252,22 @@ trouble() { # what can come between; then it works all the same
   typed "make clean"
 }
 
-[ $# -gt 0 ] || set -- {bookworm,trixie}-{root,user} bookworm-trouble
-for case; do
-  [[ $case =~ ^(bookworm|trixie)-(root|user|trouble)$ ]] || die "no such case: $case"
-  if [ "${case#*-}" = root ]; then user=root; else user=dev; fi
-  start "${case%-*}" "$user"
-  if [ "${case#*-}" = trouble ]; then trouble; else whole; fi
-  leave
-done
-digests=$(for case; do cat "$OUT/$case.digests"; done | sort | uniq -c)
-case=all
-if [ "$(wc -l <<<"$digests")" = 2 ]; then note PASS "the same images everywhere:"$'\n'"$digests"
-else note FAIL "the images differ:"$'\n'"$digests"; fi
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+main() {
+  [ $# -gt 0 ] || set -- {bookworm,trixie}-{root,user} bookworm-trouble
+  for case; do
+    [[ $case =~ ^(bookworm|trixie)-(root|user|trouble)$ ]] || die "no such case: $case"
+    if [ "${case#*-}" = root ]; then user=root; else user=dev; fi
+    start "${case%-*}" "$user"
+    if [ "${case#*-}" = trouble ]; then trouble; else whole; fi
+    leave
+  done
+  digests=$(for case; do cat "$OUT/$case.digests"; done | sort | uniq -c)
+  case=all
+  if [ "$(wc -l <<<"$digests")" = 2 ]; then note PASS "the same images everywhere:"$'\n'"$digests"
+  else note FAIL "the images differ:"$'\n'"$digests"; fi
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ] || exit $SAID
+}
+
+main "$@"
+exit # and read no more of this file, which may have changed meanwhile
