@@ -21,16 +21,16 @@ const VERBOSE: u32 = option("cp", 'v');
 /// Copies files, and with `-r` directories; symbolic links in them stay links. `-p`: with times, and owners where it may.
 pub(super) fn run(context: &mut Context) -> Done {
     let [sources @ .., last] = context.words else { return Ok(()) };
+    let destination = last.get();
+    if sources.len() > 1 && context.has(NO_DIRECTORY) && (context.run || !context.pattern) {
+        return Err(context.refuse(destination, UNEXPECTED));
+    }
     if !context.run {
         return Ok(());
     }
-    let destination = last.get();
     let there = sys::mode(destination, Follow::Yes);
     let inside = !context.has(NO_DIRECTORY) && there.is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY);
     if sources.len() > 1 && !inside {
-        if context.has(NO_DIRECTORY) {
-            return Err(context.refuse(destination, UNEXPECTED));
-        }
         return Err(context.fail(destination, there.err().unwrap_or(Errno::ENOTDIR)));
     }
     let slash = ends_with_slash(destination);
@@ -250,16 +250,17 @@ fn before<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done<bool> {
     if stat.identity() == copy.into {
         return Err(walk.context.refuse(copy.target, z!("cannot copy a directory into itself")));
     }
-    if copy.has(VERBOSE) {
+    let result = match stat.mode() & sys::TYPE {
+        sys::DIRECTORY => enter(walk, copy, stat),
+        sys::REGULAR | sys::SYMLINK => leaf(walk, copy, stat, follow).map(|()| false),
+        _ => Err(walk.context.fail(walk.path(), Errno::EOPNOTSUPP)),
+    };
+    if result.is_ok() && copy.has(VERBOSE) {
         let path = path(walk, copy);
         let from = walk.path();
         walk.context.say_link(from, path)?;
     }
-    match stat.mode() & sys::TYPE {
-        sys::DIRECTORY => enter(walk, copy, stat),
-        sys::REGULAR | sys::SYMLINK => leaf(walk, copy, stat, follow).map(|()| false),
-        _ => Err(walk.context.fail(walk.path(), Errno::EOPNOTSUPP)),
-    }
+    result
 }
 
 /// Goes into a directory, which is made if it is not there.
@@ -416,7 +417,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
     if copy.directory && walk.depth == 0 {
         outcome(walk, copy, Err(Errno::ENOTDIR))?;
     }
-    // What is there is replaced, if it is a file; it keeps its mode.
+    // What is there is replaced, if it is a file; it keeps its permissions, but no set-user-id: that was for what it held.
     let mut kept = None;
     if !copy.fresh {
         let mut buffer = Stat::buffer();
@@ -462,7 +463,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
             let file = file.fd();
             done = tree::copy_content(walk.context, source.fd(), file);
             if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
-                done = sys::chmod(file, z!(""), mode & 0o7777);
+                done = sys::chmod(file, z!(""), mode & 0o777);
             }
             attributes(copy, file, z!(""), stat);
         }

@@ -248,13 +248,14 @@ fn print_line(context: &mut Context, directory: Fd, path: ZStr, name: ZStr, widt
         }
     }
     context.memory.extend(name);
-    let kind = mode & sys::TYPE;
-    if kind == sys::SYMLINK && context.has(LONG) {
+    if mode & sys::TYPE == sys::SYMLINK && context.has(LONG) {
         context.memory.extend(z!(" -> "));
         let read = readlink::read(context, directory, name);
         let _ = context.outcome(name, read);
-    } else if context.has(CLASSIFY) {
-        match kind {
+        mode = sys::stat(directory, name, Follow::Yes, &mut buffer).map_or(0, Stat::mode);
+    }
+    if context.has(CLASSIFY) {
+        match mode & sys::TYPE {
             sys::DIRECTORY => context.memory.push('/'),
             sys::SYMLINK => context.memory.push('@'),
             sys::FIFO => context.memory.push('|'),

@@ -5,16 +5,17 @@ use crate::sys::{self, Fd};
 
 const NO_NEWLINE: u32 = option("readlink", 'n');
 
-/// Prints what symbolic links hold.
+/// Prints what symbolic links hold; without a newline only what a single one holds, as GNU does.
 pub(super) fn run(context: &mut Context) -> Done {
     if !context.run {
         return Ok(());
     }
+    let several = context.words.len() > 1;
     while let Some(path) = context.next() {
         let mark = context.memory.mark();
         match read(context, Fd::CWD, path) {
             Ok(()) => {
-                if !context.has(NO_NEWLINE) {
+                if several || !context.has(NO_NEWLINE) {
                     context.memory.push('\n');
                 }
                 context.print(mark)?;

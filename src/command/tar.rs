@@ -6,7 +6,7 @@
 use super::{Context, Done, Failed, readlink, tree};
 use crate::memory::{Mark, Memory};
 use crate::report::{MISSING, NOT_SUPPORTED};
-use crate::sys::{self, Errno, Fd, Follow, Stat, flags};
+use crate::sys::{self, Errno, Fd, Follow, Open, Stat, flags};
 use crate::text::ZStr;
 use crate::z;
 use tree::{Step, Walk};
@@ -18,6 +18,7 @@ const BLOCK: usize = 512;
 pub(super) fn run(context: &mut Context) -> Done {
     let words = context.words;
     let (mut create, mut standard, mut paths, mut end) = (false, false, 0, false);
+    let mut place: Option<Open> = None; // the directory of the last -C
     let mut waiting = z!(""); // letters whose arguments come next
     for (index, word) in words.iter().enumerate() {
         let word = word.get();
@@ -30,8 +31,8 @@ pub(super) fn run(context: &mut Context) -> Done {
             standard = true;
         } else if letter == 'C' {
             if context.run {
-                let gone = sys::chdir(word);
-                context.outcome(word, gone)?;
+                let there = sys::open(place.as_ref().map_or(Fd::CWD, Open::fd), word, flags::PLACE, 0);
+                place = Some(context.outcome(word, there)?);
             }
         } else if word.is(z!("--")) && !end {
             end = true;
@@ -54,7 +55,7 @@ pub(super) fn run(context: &mut Context) -> Done {
         } else {
             paths += 1;
             if context.run {
-                tree::walk(context, Fd::CWD, word, None, visit);
+                tree::walk(context, place.as_ref().map_or(Fd::CWD, Open::fd), word, None, visit);
                 if context.over {
                     return Err(Failed);
                 }

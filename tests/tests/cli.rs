@@ -370,3 +370,52 @@ fn every_reason_is_the_one_that_strerror_gives() {
         assert_eq!((end, process.stderr()), (End::Code(1), format!("ln: /mnt/models: {reason}\n")), "{name}");
     }
 }
+
+on_every_architecture!(cp_loses_nothing_and_says_what_it_did, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    let at = |name: &str| sandbox.path("/mnt").join(name);
+    fs::write(at("a"), "content").expect("a file");
+    symlink("a", at("l")).expect("a link");
+    // As GNU and BusyBox, which would not either make a link that leads to itself of the file.
+    assert_eq!(script(&sandbox, "cp -a /mnt/l /mnt/a"), only_an_error(1, "cp: /mnt/a: is the same file\n"));
+    assert_eq!(fs::read_to_string(at("a")).expect("the file"), "content");
+    // The rights to run as another were for what was there before.
+    fs::write(at("b"), "").expect("a file");
+    fs::set_permissions(at("b"), Permissions::from_mode(0o6755)).expect("its mode");
+    assert_eq!(script(&sandbox, "cp /mnt/a /mnt/b"), (0, String::new(), String::new()));
+    assert_eq!(fs::metadata(at("b")).expect("the file").permissions().mode(), 0o100755);
+    // What it did, and not what it was about to do.
+    fs::create_dir(at("d")).expect("a directory");
+    assert_eq!(script(&sandbox, "cp -v /mnt/d /mnt/n"), only_an_error(1, "cp: /mnt/d: Is a directory\n"));
+    let into_itself = "cp: /mnt/d/n: cannot copy a directory into itself\n";
+    assert_eq!(script(&sandbox, "cp -rv /mnt/d /mnt/d/n"), (1, "'/mnt/d' -> '/mnt/d/n'\n".into(), into_itself.into()));
+    assert_eq!(fs::read_dir(at("d")).expect("the directory").count(), 0);
+    assert_eq!(script(&sandbox, "cp -T /mnt/a /mnt/b /mnt/c"), only_an_error(2, "cp: /mnt/c: unexpected\n"));
+});
+
+on_every_architecture!(ls_prints_an_operand_as_it_stands_and_what_a_link_leads_to, |arch| {
+    let sandbox = sandbox(arch);
+    symlink("models", sandbox.path("/link")).expect("a link");
+    assert_eq!(script(&sandbox, "ls -d /link/ /models/"), (0, "/link/\n/models/\n".into(), String::new()));
+    let (code, stdout, stderr) = script(&sandbox, "ls -lF /link");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.ends_with(" /link -> models/\n"), "{stdout}");
+});
+
+on_every_architecture!(tar_goes_to_another_directory_by_itself, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    fs::create_dir_all(sandbox.path("/mnt/a/b")).expect("directories");
+    fs::write(sandbox.path("/mnt/a/b/file"), "content").expect("a file");
+    let script_text = "cd /mnt && tar cf - -C a -C b file > tar && ls && [ -s tar ]";
+    assert_eq!(script(&sandbox, script_text), (0, "a\ntar\n".into(), String::new()));
+    let listed = std::process::Command::new("tar").arg("tf").arg(sandbox.path("/mnt/tar")).output().expect("GNU tar");
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "file\n");
+});
+
+on_every_architecture!(readlink_of_several_puts_each_on_a_line, |arch| {
+    let sandbox = sandbox_with_volume(arch);
+    symlink("x", sandbox.path("/mnt/a")).expect("a link");
+    symlink("y", sandbox.path("/mnt/b")).expect("a link");
+    assert_eq!(script(&sandbox, "readlink -n /mnt/a"), (0, "x".into(), String::new()));
+    assert_eq!(script(&sandbox, "readlink -n /mnt/a /mnt/b"), (0, "x\ny\n".into(), String::new()));
+});
