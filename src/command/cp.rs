@@ -225,7 +225,7 @@ fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZSt
                 first = false;
                 let (streams, status) = (walk.context.streams, walk.context.status);
                 walk.context.streams.error = Fd::CWD; // no file: what fails is not worth a line
-                let removed = tree::remove(walk.context, to, place);
+                let removed = discard(walk.context, to, target, place);
                 walk.context.streams = streams;
                 if !removed {
                     // It is another user's: then a name that he could not foresee.
@@ -360,7 +360,7 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
     if begins {
         copy.fresh = false;
         if result.is_err() {
-            tree::remove(walk.context, copy.directory(), place);
+            discard(walk.context, copy.directory(), target, place);
         }
     }
     result
@@ -370,43 +370,50 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
 #[inline(never)]
 fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Result<(), Errno> {
     let to = copy.directory();
-    if copy.replace {
-        // What tells the next start that it is a copy, and not somebody's own: its inode, in a link beside it.
-        let mark = context.memory.mark();
-        temporary(context, target, number(target.base()));
-        context.memory.strip(mark, '\0');
-        context.memory.extend(z!(".copy"));
-        let record = context.memory.string(mark);
-        let copied = inode(context, to, place)?;
-        match sys::stat(to, target, Follow::No, &mut Stat::buffer()).map(Stat::mode) {
-            Ok(mode) if mode & sys::TYPE == sys::DIRECTORY && sys::unlink(to, target, true).is_err() => {
-                let there = inode(context, to, target)?;
-                let mark = context.memory.mark();
-                if readlink::read(context, to, record).is_err() || !context.memory.string(mark).is(there) {
-                    return Err(Errno::EEXIST);
-                }
-            }
-            Ok(_) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(error),
-        }
-        let _ = sys::unlink(to, record, false);
-        sys::symlink(copied, to, record)?;
-        // If there is something to exchange it with, and the file system can.
-        if sys::rename(to, place, target, Rename::Exchange).is_ok() {
-            tree::remove(context, to, place);
-            return Ok(());
-        }
-        tree::remove(context, to, target);
+    if !copy.replace {
+        return sys::rename(to, place, target, Rename::Replace);
     }
+    let there = |name| sys::stat(to, name, Follow::No, &mut Stat::buffer()).map(|stat| (stat.inode, stat.mode()));
+    let record = record(context, target, there(place)?.0);
+    let _ = sys::symlink(z!("."), to, record);
+    // In the place of nothing, and of an empty directory.
+    if sys::rename(to, place, target, Rename::Replace).is_ok() {
+        return Ok(());
+    }
+    let (inode, mode) = there(target)?;
+    if mode & sys::TYPE == sys::DIRECTORY {
+        let record = self::record(context, target, inode);
+        if there(record).is_err() {
+            return Err(Errno::EEXIST);
+        }
+    }
+    if sys::rename(to, place, target, Rename::Exchange).is_ok() {
+        discard(context, to, target, place);
+        return Ok(());
+    }
+    // Some file systems cannot exchange.
+    discard(context, to, target, target);
     sys::rename(to, place, target, Rename::Replace)
 }
 
-/// The number of the file `path`, in digits.
-fn inode<'a>(context: &mut Context<'a>, directory: Fd, path: ZStr) -> Result<ZStr<'a>, Errno> {
-    let number = sys::stat(directory, path, Follow::No, &mut Stat::buffer())?.inode;
+/// What tells the next start that a directory is a copy, and not somebody's own: a name beside it with its inode. A
+/// directory has one from before it gets its name, so that there is no moment without.
+fn record<'a>(context: &mut Context<'a>, target: ZStr, inode: u64) -> ZStr<'a> {
     let mark = context.memory.mark();
-    context.memory.push_digits(number, 10);
-    Ok(context.memory.string(mark))
+    temporary(context, target, number(target.base()));
+    context.memory.strip(mark, '\0');
+    context.memory.push('-');
+    context.memory.push_digits(inode, 10);
+    context.memory.string(mark)
+}
+
+/// Removes what is at `place`; before that what tells that it is a copy. Returns whether nothing is left of it.
+fn discard(context: &mut Context, to: Fd, target: ZStr, place: ZStr) -> bool {
+    if let Ok(stat) = sys::stat(to, place, Follow::No, &mut Stat::buffer()) {
+        let record = record(context, target, stat.inode);
+        let _ = sys::unlink(to, record, false);
+    }
+    tree::remove(context, to, place)
 }
 
 /// Copies a file, or a symbolic link.
@@ -489,7 +496,10 @@ fn attributes(copy: &Copy, file: Fd, path: ZStr, stat: &Stat) {
     let link = (!path.is_empty()).then_some(path);
     if link.is_none() {
         // Whose rights it would run with is another user's then.
-        let mode = stat.mode() & if owned { 0o7777 } else { 0o1777 };
+        let mut mode = stat.mode() & if owned { 0o7777 } else { 0o1777 };
+        if copy.replace && stat.is(sys::DIRECTORY) {
+            mode |= 0o700; // the next start must be able to remove it
+        }
         let _ = sys::chmod(file, path, mode);
     }
     let _ = sys::set_times(file, link, Some(stat), if link.is_some() { Follow::No } else { Follow::Yes });
