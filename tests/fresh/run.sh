@@ -7,7 +7,7 @@
 # usage: tests/fresh/run.sh [CASE...]     bookworm-root bookworm-user bookworm-trouble trixie-root ...; all by default, an hour
 #
 # In the cases named trouble there is no network, no sudo, no room on the disk, and Ctrl-C: the last line must say so.
-# MORE=yes also runs, in bookworm-user, all other targets and what else the workflows run. What was printed: target/fresh/
+# MORE=yes also runs, for users, all other targets and what else the workflows run. What was printed: target/fresh/
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/../../tools/common.sh"
@@ -197,6 +197,22 @@ let_podman_warn() {
 
 digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar) | tee "$OUT/$case.digests"; }
 
+# What the workflows run beside that, as the user that their machines have too, and the rest of make help.
+more() {
+  local line
+  while read -r line; do
+    case $line in
+      *rustup* | *GITHUB* | 'make push' | 'make sign' | .github/kserve.sh | '|' | 'make image load') say "not run, as it needs a hosted service: $line" ;;
+      'make image' | 'make test' | 'make size') ;;
+      'make test-long') say "not run, as the workflow does it as root: $line" ;;
+      *) typed "$line" ;;
+    esac
+  done < <(sed -n 's/^ *\(- \)\{0,1\}run: //p' .github/workflows/*.yaml | sed 's/SECONDS=[0-9]*/SECONDS=20/' | sort -u)
+  typed "make load e2e"
+  typed "make sign-test"
+  fails "as a user" 'needs root' "make bench RUNS=20"
+}
+
 whole() { # all that the README says, and what the workflows run
   local before changed core=() owned left target
   before=$(look | sort -u)
@@ -204,9 +220,7 @@ whole() { # all that the README says, and what the workflows run
   typed "make image" "${core[@]}"
   typed "make test" "${core[@]}"
   typed "make size"
-  if [ "${MORE:-}" = yes ] && [ "$case" = bookworm-user ]; then
-    for target in wheel sbom provenance digest lint "fuzz SECONDS=20" clients e2e sign-test "bench RUNS=20"; do typed "make $target"; done
-  fi
+  if [ "${MORE:-}" = yes ] && [[ $case == *-user ]]; then more; fi
   if changed=$(diff <(echo "$before") <(look | sort -u)); then note PASS "home, /etc, /mnt, podman's storage and handlers are as they were"
   else note FAIL "changed, < before, > after: $changed"; fi
   if [ "$user" != root ]; then
