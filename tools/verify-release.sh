@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Rebuilds both images from this source and tells whether one of them is DIGEST, the manifest list that was published.
-# The digest is that of the compressed layers too, so another podman may give another one for the very same files.
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/common.sh"
@@ -10,4 +9,4 @@ make --no-print-directory image
 for archive in dist/modelcar-base.oci.tar dist/modelcar-base-nonroot.oci.tar; do
   [ "$(digest_of "$archive")" != "$DIGEST" ] || { say "$DIGEST is $archive, rebuilt here: verified"; exit 0; }
 done
-die "this source gives neither image the digest $DIGEST, with Rust and podman as they are here"
+die "this source gives neither image the digest $DIGEST, with $(rustc --version)"

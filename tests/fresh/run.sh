@@ -202,7 +202,7 @@ more() {
   local line
   while read -r line; do
     case $line in
-      *rustup* | *GITHUB* | 'make push' | 'make sign' | .github/kserve.sh | '|' | 'make image load') say "not run, as it needs a hosted service: $line" ;;
+      *rustup* | *GITHUB* | 'make push' | 'make sign' | */miri.sh | .github/kserve.sh | '|' | 'make image load') say "not run, as it needs a hosted service: $line" ;;
       'make image' | 'make test' | 'make size') ;;
       'make test-long') say "not run, as the workflow does it as root: $line" ;;
       *) typed "$line" ;;
