@@ -22,7 +22,7 @@ debian_image() { # debian_image TAG PACKAGE,...
   tools/packages.sh mmdebstrap ca-certificates
   slow 60 "making $1 from Debian $CODENAME, once"
   # By way of a file: half a system is never imported.
-  if ! mmdebstrap --quiet --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
+  if ! mmdebstrap --quiet --dpkgopt=force-unsafe-io --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
     ! podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null 2>>"$log"; then
     rm -f "$CONTAINERS/debian.tar"
     die_of "$log" "$1 cannot be made from Debian $CODENAME"

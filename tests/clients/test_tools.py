@@ -52,6 +52,7 @@ def test_podman_load(variant, private):
     """It takes this machine's own platform out of the archive."""
     run("podman", *private, "load", "--input", DIST / f"{variant}.oci.tar")
     (image,) = json.loads(run("podman", *private, "images", "--format", "json").stdout)
+    assert image["Names"] == [f"localhost/modelcar-base:{TAGS[variant]}"]
     found = json.loads(run("podman", *private, "image", "inspect", image["Id"]).stdout)[0]
     assert (found["Os"], found["Architecture"]) == ("linux", HOST)
     assert found["Config"]["Entrypoint"] == ["/bin/link-model-and-wait"]
