@@ -16,7 +16,7 @@ fi
 . "$(dirname "$0")/common.sh"
 
 # QEMU runs the foreign files; the shells and the tracer are what the program is compared with and watched by.
-tools/packages.sh qemu-user-static busybox-static dash bash strace
+tools/packages.sh qemu-user-static busybox-static dash bash strace python3
 tools/smoke.sh
 if [ "$(id -u)" != 0 ]; then
   needs_root "running the tests"

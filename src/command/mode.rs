@@ -35,14 +35,14 @@ pub(super) fn change(mut word: ZStr, mode: u32, directory: bool, umask: u32) -> 
             word = word.rest();
             let mut value = 0;
             let copied = match word.first() {
-                'u' => bits >> 6,
-                'g' => bits >> 3,
-                'o' => bits,
+                'u' => bits >> 6 & 7,
+                'g' => bits >> 3 & 7,
+                'o' => bits & 7,
                 _ => 8, // none
             };
             if copied != 8 && matches!(word.first(), 'u' | 'g' | 'o') {
                 word = word.rest();
-                value = (copied & 7) * 0o111;
+                value = copied * 0o111;
             } else {
                 loop {
                     value |= match word.first() {
@@ -123,6 +123,7 @@ mod tests {
             (z!("u-x+r"), 0o100, false, 0o400),
             (z!("a="), 0o777, false, 0),
             (z!("g+u"), 0o700, false, 0o770),
+            (z!("a-g"), 0o100, false, 0o100),
         ] {
             assert_eq!(change(word, mode, directory, 0o022), Some(expected), "{mode:o} {directory} {expected:o}");
         }

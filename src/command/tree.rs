@@ -223,7 +223,10 @@ fn visit_remove(walk: &mut Walk, step: Step) -> Done<bool> {
         }
     }
     if is_directory && !after {
-        return Ok(true);
+        // An empty one goes at once, though it may not be read.
+        let removed = sys::unlink(directory, name, true).is_ok();
+        walk.changed |= removed;
+        return Ok(!removed);
     }
     match sys::unlink(directory, name, is_directory) {
         Ok(()) => walk.changed = true,
