@@ -32,6 +32,7 @@ const FAILING: &[usize] = &[
     nr::RENAMEAT2,
     nr::SYMLINKAT,
     nr::READLINKAT,
+    nr::FCHMOD,
     nr::FCHMODAT,
     nr::FCHOWNAT,
     nr::UTIMENSAT,
@@ -422,6 +423,20 @@ impl Kernel {
         self.files.find(self.from(directory, &path)?, &path, follow)
     }
 
+    /// What a path leads to.
+    ///
+    /// # Safety
+    /// It is the address of a string.
+    unsafe fn named(&self, directory: usize, path: usize, follow: bool) -> Answer {
+        // SAFETY: passed on to the caller.
+        unsafe { self.find(directory, path, follow) }?.node.ok_or(ENOENT)
+    }
+
+    /// What an open file is.
+    fn opened(&self, number: usize) -> Answer {
+        self.file(number)?.node.ok_or(EINVAL)
+    }
+
     /// A call; None if it never returns.
     unsafe fn call(&mut self, number: usize, args: [usize; 6]) -> Answer<Option<usize>> {
         let [a, b, c, d, e, f] = args;
@@ -461,6 +476,7 @@ impl Kernel {
                 nr::SYMLINKAT
                     | nr::UNLINKAT
                     | nr::MKDIRAT
+                    | nr::FCHMOD
                     | nr::FCHMODAT
                     | nr::RENAMEAT2
                     | nr::UTIMENSAT
@@ -583,28 +599,29 @@ impl Kernel {
                     }
                     0
                 }
-                nr::FCHMODAT => {
-                    let place = self.find(a, b, true);
-                    assert!(c <= 0o7777, "mode {c:o}");
+                nr::FCHMOD | nr::FCHMODAT => {
+                    let (node, mode) =
+                        if number == nr::FCHMOD { (self.opened(a), b) } else { (self.named(a, b, true), c) };
+                    assert!(mode <= 0o7777, "mode {mode:o}");
                     wrong?;
-                    let node = place?.node.ok_or(ENOENT)?;
-                    let mode = &mut self.files.nodes[node].mode;
-                    *mode = *mode & TYPE | c as u16;
+                    let file = &mut self.files.nodes[node?].mode;
+                    *file = *file & TYPE | mode as u16;
                     0
                 }
                 nr::FCHOWNAT => {
-                    let place = self.find(a, b, e == 0);
-                    assert!(matches!(e, 0 | 0x100));
+                    assert_eq!(e & !0x1100, 0);
+                    let empty = e & 0x1000 != 0 && string(b) == Ok(vec![]);
+                    let node = if empty { self.opened(a) } else { self.named(a, b, e & 0x100 == 0) };
                     wrong?;
-                    place?.node.ok_or(ENOENT)?;
+                    node?;
                     0
                 }
                 nr::UTIMENSAT => {
-                    let place = self.find(a, b, d == 0);
+                    let node = if b == 0 { self.opened(a) } else { self.named(a, b, d == 0) };
                     assert!(matches!(d, 0 | 0x100));
                     let times = (c != 0).then(|| (c as *const [i64; 4]).read_unaligned());
                     wrong?;
-                    let node = place?.node.ok_or(ENOENT)?;
+                    let node = node?;
                     let times = times.unwrap_or([9, 9, 9, 9]);
                     assert!([times[1], times[3]].iter().all(|part| (0..1_000_000_000).contains(part)), "{times:?}");
                     self.files.nodes[node].times = times;
