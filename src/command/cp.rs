@@ -367,7 +367,6 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
 }
 
 /// Gives a tree its name.
-#[inline(never)]
 fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Result<(), Errno> {
     let to = copy.directory();
     if !copy.replace {
