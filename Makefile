@@ -1,5 +1,7 @@
 # Every target installs what it needs on a Debian machine with make and Rust. What needs root asks sudo for it.
 
+export PYTHONDONTWRITEBYTECODE = 1
+
 .PHONY: help binaries image load test test-long fresh fuzz e2e pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
 
 help: ## list these targets

@@ -54,7 +54,7 @@ logged() { tail -n 3 "$work/log" | tr '\n' ' '; }
 
 # What is wrong with $image, or nothing.
 faults() {
-  local out start took
+  local out
   out=$(result -v "$work/models:/models:ro,z" -- sh -c "$INIT")
   [[ $out == "0 Pre-fetching"*$'\nOK'* ]] || { echo "init with a model: $out $(logged)"; return; }
   if [ "$list" = modelcar-base ]; then # the other one has the same files
@@ -68,13 +68,11 @@ faults() {
   out=$(run --detach -v "$work/mnt:/mnt:z" -- sh -c "$SIDECAR") || { echo "sidecar: $out $(logged)"; return; }
   for _ in {1..100}; do [ ! -L "$work/mnt/models" ] || break; sleep 0.1; done
   [ "$(readlink "$work/mnt/models")" = /proc/1/root/models ] || { echo "sidecar: no link, $(podman logs "$container" 2>&1)"; return; }
-  start=${EPOCHREALTIME/./}
   podman stop --time 10 "$container" >/dev/null 2>"$work/log" || { echo "sidecar: not stopped: $(logged)"; return; }
-  took=$(((${EPOCHREALTIME/./} - start) / 1000))
   out=$(podman inspect --format '{{.State.ExitCode}}' "$container")
   podman rm "$container" >/dev/null 2>&1
+  # One that does not end when it is asked to is killed after ten seconds, which is 137.
   [ "$out" = 0 ] || { echo "sidecar: exit $out when stopped"; return; }
-  [ $took -lt 3000 ] || { echo "sidecar: took $took ms to stop"; return; }
 }
 
 # A ModelCar as its users make it; on this machine's own platform, as nothing in it differs by platform.

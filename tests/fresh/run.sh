@@ -66,17 +66,18 @@ base() { # base SUITE: a minimal system, as a file
   mv "$OUT/$1.new" "$OUT/$1.tar"
 }
 
-# Names, kinds, sizes, owners of what must stay: of /etc all but what packages bring or their scripts write.
+# Names, kinds, sizes, owners of what must stay: of /etc all but what packages bring or their scripts write; of podman all
+# but its cache of where blobs are, which cannot be told to go elsewhere.
 look() {
   # shellcheck disable=SC2016 # the inner shell expands it
   chroot "$root" sh -c '
     find / /mnt /srv /opt -maxdepth 1 -printf "%p %y %m %U:%G %l\n"
     find "$1" -xdev \( -path "$1/$2" -o -path "$1/.cargo" -o -path "$1/.rustup" -o -path "$1/.cache/pip" \) -prune -o \
       -printf "%p %y %m %U:%G %s %l\n"
-    find /var/lib/containers -printf "%p\n" 2>/dev/null
+    find /var/lib/containers -path /var/lib/containers/cache -prune -o -type f -printf "%p\n" 2>/dev/null
     find /etc -type f -o -type l | sort >/tmp/etc
     cat /var/lib/dpkg/info/*.list | sort -u | comm -23 /tmp/etc - |
-      grep -vE "^/etc/(ld\.so\.cache|alternatives/|rc.\.d/|systemd/system/|systemd/user/|(passwd|group|g?shadow|sub[ug]id)-?$|ssl/certs/|xml/|sgml/|python3/|mime\.types|ca-certificates\.conf|apparmor\.d/local/|vim/|java)"
+      grep -vE "^/etc/(inputrc|networks|ld\.so\.cache|alternatives/|rc.\.d/|systemd/system/|systemd/user/|(passwd|group|g?shadow|sub[ug]id)-?$|ssl/certs/|xml/|sgml/|python3/|mime\.types|ca-certificates\.conf|apparmor\.d/local/|vim/|java)"
     rm /tmp/etc' sh "$home" $CHECKOUT
   cat /proc/sys/fs/binfmt_misc/* 2>/dev/null || true
 }

@@ -28,6 +28,9 @@ pub struct Vector {
     /// Which real shell does something else, `dash` or `busybox`, and why that is right.
     #[serde(default)]
     pub not_true_of: BTreeMap<String, String>,
+    /// Which of them does something else in those of its versions that refuse this script.
+    #[serde(default)]
+    pub not_true_without: BTreeMap<String, String>,
     /// All of the shipped program's standard error, `{pid}` its own; what [`check`] expects if not said.
     #[serde(default)]
     pub message: Option<String>,
@@ -36,7 +39,13 @@ pub struct Vector {
 impl Vector {
     /// Why this program does something else, if it does.
     pub fn not_true_of(&self, program: Program) -> Option<&str> {
-        self.not_true_of.get(program.name()).map(String::as_str)
+        let without = self.not_true_without.get(program.name());
+        let refused = |script: &&String| {
+            let (shell, words): (_, &[_]) = if program == Program::Dash { ("dash", &[]) } else { ("busybox", &["sh"]) };
+            let output = std::process::Command::new(shell).args(words).args(["-c", script.as_str()]).output();
+            !output.expect(shell).status.success()
+        };
+        without.filter(refused).or_else(|| self.not_true_of.get(program.name())).map(String::as_str)
     }
 }
 
