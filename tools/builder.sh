@@ -15,8 +15,7 @@ CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 debian_image() { # debian_image TAG PACKAGE,...
   local mirror log=$CONTAINERS/debian.log
-  # shellcheck disable=SC2016 # apt-get fills in its own names
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
+  mirror=$(debian_mirror)
   [ -n "$CODENAME" ] && [ -n "$mirror" ] ||
     die "$1 cannot be made: this machine has no package source of Debian; name an image that has Rust with RUST_IMAGE="
   tools/packages.sh mmdebstrap ca-certificates

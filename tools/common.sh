@@ -53,7 +53,7 @@ cause() { # cause [LOG]
 die_of() { # die_of LOG TEXT
   local why
   why=$(cause "$1")
-  [ -n "$why" ] || tail -n 20 "$1" >&2
+  [ -n "$why" ] || tail -n 20 "$1" >&2 || true
   die "$2: ${why:-see above}"
 }
 
@@ -103,6 +103,21 @@ silence() {
   [ -z "$HEART" ] || kill "$HEART" 2>/dev/null || true
   HEART=
 }
+
+# This machine's package sources that are Debian's, each with its label: where apt has no lists, by some of our own.
+debian_sources() {
+  local own
+  # shellcheck disable=SC2016 # apt-get fills in its own names
+  labelled() { apt-get "$@" indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '^Debian' | sort -u; }
+  labelled && return
+  own=$(mktemp -d)
+  mkdir -p "$own"/{lists,cache/archives}/partial
+  chmod -R a+rX "$own" # apt's own user reads it
+  apt-get -qq -o Dir::State::Lists="$own/lists" -o Dir::Cache="$own/cache" update >/dev/null 2>&1 || true
+  labelled -o Dir::State::Lists="$own/lists" -o Dir::Cache="$own/cache" || true
+  rm -rf "$own"
+}
+debian_mirror() { debian_sources | sed -n 's/^Debian //p' | head -n 1; }
 
 # What needs root, and nothing else, goes by `as_root`; a user is told before it starts.
 needs_root() { # needs_root WHAT

@@ -17,8 +17,7 @@ mkdir -p "$DIR"
 release=$(<tools/cosign.txt)
 fetch_cosign() {
   local mirror suite apt
-  # shellcheck disable=SC2016 # apt-get fills in its own names
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+  mirror=$(debian_mirror)
   apt=(-qq -o Dir::Etc::SourceList="$DIR/list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$DIR/lists"
     -o Dir::Cache="$DIR/cache" -o APT::Architectures="$(dpkg --print-architecture)")
   rm -rf "$DIR"/{lists,cache,cosign,log,cosign_*.deb}

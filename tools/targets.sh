@@ -45,7 +45,7 @@ download_source() {
   local origin mirror suite found apt=(-qq -o Dir::Etc::SourceList="$1/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists="$1/lists" -o Dir::Cache="$1/cache")
   mkdir -p "$1"/{lists,cache}/partial "$1/cache/archives/partial"
-  # shellcheck disable=SC2016 # apt-get fills in its own names
+  : >"$1/log"
   while read -r origin mirror; do
     case $origin in
       Debian) set -- "$1" {stable,oldstable}-backports stable testing unstable ;;
@@ -64,7 +64,7 @@ download_source() {
       say "taking $found from Debian $suite"
       (cd "$1" && apt-get "${apt[@]}" download "$found") >>"$1/log" 2>&1 && return
     done
-  done < <(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sort -u)
+  done < <(debian_sources)
   die_of "$1/log" "core for $missing is missing: rustup cannot download it, and no Debian suite gives the source of Rust $release"
 }
 

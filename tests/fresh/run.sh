@@ -40,6 +40,7 @@ if [ "${1:-}" = --enter ]; then enter "$2"; fi
 
 tools/packages.sh mmdebstrap
 mkdir -p "$OUT"
+commit=$(git rev-parse HEAD) changes=$(git stash create) # all cases are of the same source
 root='' first=''
 leave() {
   [ -z "$first" ] || { kill -KILL "$first" 2>/dev/null || true; wait "$first" 2>/dev/null || true; }
@@ -57,8 +58,7 @@ cleanup() {
 base() { # base SUITE: a minimal system, as a file
   local mirror
   [ ! -e "$OUT/$1.tar" ] || return 0
-  # shellcheck disable=SC2016 # apt-get fills in its own names
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+  mirror=$(debian_mirror)
   [ -n "$mirror" ] || die "this machine has no package source of Debian"
   slow 60 "making a minimal $1, once"
   mmdebstrap --quiet --variant=minbase --include=make,git,ca-certificates,sudo "$1" "$OUT/$1.new" "$mirror" --format=tar 2>"$OUT/$1.log" ||
@@ -177,9 +177,8 @@ start() { # start SUITE USER
     done
   fi
   git clone --quiet --no-hardlinks "$HERE" "$root$home/$CHECKOUT"
+  git -C "$root$home/$CHECKOUT" checkout --quiet -B fresh "$commit"
   # What is not committed yet is tried too.
-  local changes
-  changes=$(git stash create)
   if [ -n "$changes" ]; then
     git archive "$changes" | tar -x -C "$root$home/$CHECKOUT"
     git -C "$root$home/$CHECKOUT" -c user.name=fresh -c user.email=fresh@localhost commit --quiet --all --message "not committed yet"

@@ -46,8 +46,7 @@ fetch() {
   rm -rf "$work"
   mkdir -p "$work"/{lists,cache/archives}/partial "$work/packages" "$work/root"
   local deb=${DEBIAN[$arch]} suites=${SUITES[$kernel]:-$OTHER_SUITES} mirror
-  # shellcheck disable=SC2016 # apt-get fills in its own names
-  mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | sort -u | head -n 1)
+  mirror=$(debian_mirror)
   [ -n "$mirror" ] || die "no mirror of Debian among this machine's package sources: run this on Debian, a container will do"
   local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   for suite in $suites; do echo "deb [arch=$deb signed-by=$keyring] $mirror $suite main"; done >"$work/sources.list"
