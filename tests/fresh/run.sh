@@ -172,9 +172,10 @@ start() { # start SUITE USER
   # One of the four has its core from Debian's source.
   if [ "$case" = trixie-user ]; then
     for target in "${TARGET[@]}"; do
-      [ "$target" = "$(triple "$(host_arch)")" ] || rm -rf "$root$home/.rustup/toolchains/$name/lib/rustlib"/{manifest-rust-std-,}"$target"
-      sed -i "/^rust-std-$target$/d" "$root$home/.rustup/toolchains/$name/lib/rustlib/components"
+      [ "$target" = "$(triple "$(host_arch)")" ] || RUSTUP_HOME=$root$home/.rustup rustup --quiet target remove "$target"
     done
+    # It is in a suite whose mirror may lag behind.
+    echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/valid"
   fi
   git clone --quiet --no-hardlinks "$HERE" "$root$home/$CHECKOUT"
   git -C "$root$home/$CHECKOUT" checkout --quiet -B fresh "$commit"
@@ -196,7 +197,7 @@ let_podman_warn() {
   chmod 755 "$root/usr/local/bin/podman"
 }
 
-digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar) | tee "$OUT/$case.digests"; }
+digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar 2>/dev/null || echo "none of $case") | tee "$OUT/$case.digests"; }
 
 # What the workflows run beside that, as the user that their machines have too, and the rest of make help.
 more() {
