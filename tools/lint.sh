@@ -69,7 +69,7 @@ dependencies() {
   if command -v cargo-deny >/dev/null; then deny=cargo-deny
   elif [ ! -x $deny ]; then
     command -v cc >/dev/null || tools/packages.sh gcc libc6-dev
-    say "compiling cargo-deny (once)"
+    slow 240 "compiling cargo-deny, once"
     cargo install --quiet --locked --root $LINT --version 0.20.2 cargo-deny --target "$(rustc -vV | sed -n 's/^host: //p')"
   fi
   $deny --log-level error check bans licenses sources
@@ -90,4 +90,4 @@ for check; do
   declare -F "$check" >/dev/null || die "no such check: $check"
   if tools/lint.sh --one "$check"; then say "$check: ok"; else failed+=("$check"); fi
 done
-[ ${#failed[@]} -eq 0 ] || die "not as it should be: ${failed[*]}"
+[ ${#failed[@]} -eq 0 ] || die "these checks failed, see above: ${failed[*]}"

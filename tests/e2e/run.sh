@@ -36,7 +36,7 @@ if ! podman image exists "$PREDICTOR"; then
     podman image exists "$base" || debian_image "$base" python3-venv,ca-certificates || die "there is no other image with Python either"
   fi
   podman images --quiet localhost/modelcar-base-predictor | xargs -r podman rmi --force >/dev/null # of another time
-  say "installing kserve and scikit-learn"
+  slow 120 "installing kserve and scikit-learn, once"
   podman build --quiet --layers=false --network host --build-arg "BASE=$base" --build-arg PIP_CERT=$CERTIFICATES \
     -v $CERTIFICATES:$CERTIFICATES:ro --tag "$PREDICTOR" $predictor >/dev/null
   say "$PREDICTOR: built in $((SECONDS - start)) s"
