@@ -16,6 +16,10 @@ my $patience = 20;    # seconds; emulated machines are slow
 my @columns = qw(amd64 generic ppc64le s390x);
 my %calls   = (
     mount       => [165, 40,  21,  21],
+    umount2     => [166, 39,  52,  52],
+    pivot_root  => [155, 41,  203, 217],
+    unshare     => [272, 97,  282, 303],
+    setns       => [308, 268, 350, 339],
     setgroups   => [116, 159, 81,  206],
     setresgid   => [119, 149, 169, 210],
     setresuid   => [117, 147, 164, 208],
@@ -47,7 +51,7 @@ my %nr = map { $_ => $calls{$_}[$column] } keys %calls;
 
 # What the program may do and nothing else; execve starts it.
 my @allowed = qw(execve rt_sigaction rt_sigprocmask getpid symlinkat renameat2 unlinkat mkdirat fchmodat statx openat
-  getdents64 close write writev mmap capset ppoll exit_group);
+  getdents64 close write writev mmap unshare capset ppoll exit_group);
 
 my $program = '/bin/link-model-and-wait';
 my $link    = 'ln -sf /proc/$$/root/models /mnt/models && sleep infinity';                      # KServe's sidecar
@@ -88,7 +92,8 @@ sub slurp {
 sub spew {
     my ($path, $content) = @_;
     open(my $file, '>', $path) or die "$path: $!\n";
-    print $file $content;
+    # In one call, which some files of the kernel want.
+    (syswrite($file, $content) // -1) == length $content or die "$path: $!\n";
     close $file or die "$path: $!\n";
 }
 
@@ -112,15 +117,48 @@ sub become {
 
 sub drop_capabilities { call('capset', pack('LL', 0x20080522, 0), pack('L6', (0) x 6)) }
 
-# Starts argv in the container root /car. Options: file, uid, gid, and `before`, code to run just before execve.
+# Makes a container's root the process's own, as runtimes do: after a mere chroot(2) it could make no user namespace.
+sub enter {
+    my ($root) = @_;
+    call('unshare', 0x20000);                     # CLONE_NEWNS
+    mount_at($root, $root, '', 4096 | 16384);     # MS_BIND, MS_REC
+    chdir $root or die "$root: $!\n";
+    call('pivot_root', '.', '.');
+    call('umount2', '.', 2);                      # MNT_DETACH
+    chdir '/' or die "/: $!\n";
+}
+
+# A user namespace as a pod with hostUsers: false has one around it, an open file: its users are the machine's from
+# 65536 on.
+sub user_namespace {
+    pipe(my $read, my $write) or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        call('unshare', 0x10000000);              # CLONE_NEWUSER
+        syswrite $write, 'x';
+        sleep 1000;
+        exit;
+    }
+    sysread $read, my $byte, 1;
+    spew("/proc/$pid/$_", "0 65536 65536\n") for qw(uid_map gid_map);
+    open(my $users, '<', "/proc/$pid/ns/user") or die "ns/user: $!\n";
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return $users;
+}
+
+# Starts argv in the container root /car. Options: file, uid, gid, users (a user namespace around it), profile (of
+# AppArmor), and `before`, code to run just before execve.
 sub start {
     my ($argv, %option) = @_;
     pipe(my $out_read, my $out_write) or die "pipe: $!\n";
     pipe(my $err_read, my $err_write) or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
-        chroot('/car') && chdir('/') or die "chroot: $!\n";
+        enter('/car');
+        call('setns', fileno $option{users}, 0x10000000) if $option{users};
         become($option{uid} // 0, $option{gid} // 0);
+        spew('/proc/self/attr/exec', "exec $option{profile}") if $option{profile};
         open STDOUT, '>&', $out_write or die "stdout: $!\n";
         open STDERR, '>&', $err_write or die "stderr: $!\n";
         $option{before}->() if $option{before};
@@ -170,15 +208,18 @@ sub run {
     return (wait_for($process), $out, $err);
 }
 
-# What a process of that user, with no capability, in the container root /server, reads from path.
+# What a process of that user, with no capability, in the container root /server, reads from path. Options: users,
+# profile.
 sub read_as {
-    my ($uid, $gid, $path) = @_;
+    my ($uid, $gid, $path, %option) = @_;
     pipe(my $read, my $write) or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
-        chroot('/server') && chdir('/') or die "chroot: $!\n";
+        enter('/server');
+        call('setns', fileno $option{users}, 0x10000000) if $option{users};
         become($uid, $gid);
         drop_capabilities();
+        spew('/proc/self/attr/current', "changeprofile $option{profile}") if $option{profile};
         syswrite $write, slurp($path);
         exit 0;
     }
@@ -200,6 +241,14 @@ sub page_size {
     return $vector{6} // 'none';
 }
 
+# Has the kernel answer EPERM to a call.
+sub refuse {
+    my ($name) = @_;
+    my $filter = pack 'SCCL' x 4, 0x20, 0, 0, 0, 0x15, 0, 1, $nr{$name}, 0x06, 0, 0, 0x00050001, 0x06, 0, 0, 0x7fff0000;
+    call('prctl', 38, 1, 0, 0, 0);                                                      # PR_SET_NO_NEW_PRIVS
+    call('prctl', 22, 2, pack('S x6 P', 4, $filter), 0, 0);                             # PR_SET_SECCOMP
+}
+
 # Kills the process for any call that is not allowed.
 sub seccomp {
     my @numbers = map { $nr{$_} } @_;
@@ -212,6 +261,12 @@ sub seccomp {
 }
 
 sub set_up {
+    # The kernel's first file system cannot be exchanged for another by pivot_root(2): the same, mounted once more.
+    mkdir '/again';
+    mount_at('/', '/again', '', 4096);            # MS_BIND
+    chdir '/again' or die "/again: $!\n";
+    mount_at('.', '/', '', 8192);                 # MS_MOVE
+    chroot('.') && chdir('/') or die "chroot: $!\n";
     mkdir $_ for qw(/proc /volume /car/proc /car/mnt /car/models /server /server/proc /server/mnt);
     mount_at('proc', $_, 'proc', 0) for qw(/proc /car/proc /server/proc);
     mount_at('tmpfs', '/volume', 'tmpfs', 0);
@@ -235,7 +290,7 @@ sub tests {
     check('uid 1010: the link is there', readlink('/volume/models') // "$!", $root);
     check('uid 1010: nothing else is in the volume', join(' ', map { s{.*/}{}r } glob '/volume/* /volume/.[!.]*'), 'models');
     check('uid 1010: a server of the same uid and gid reads the model', read_as(1010, 0, '/mnt/models/model.bin'), 'the model');
-    check('uid 1010: another gid does not', read_as(1010, 1010, '/mnt/models/model.bin'), 'Permission denied');
+    check('uid 1010: another uid does not', read_as(1011, 0, '/mnt/models/model.bin'), 'Permission denied');
     eventually(sub { status_line($car->{pid}, 'State') =~ /^S/ });
     check('the process waits', status_line($car->{pid}, 'State'), 'S (sleeping)');
     check('AT_PAGESZ of the process', page_size($car->{pid}), $pages);
@@ -309,6 +364,70 @@ sub tests {
     check('seccomp filter without ppoll: the program is killed', wait_for($car), 'signal 31');
 }
 
+# Which of some users without capabilities read the model of a car of 1010:0, started with those options.
+sub readers {
+    my (%option) = @_;
+    my $car = start(['link-model-and-wait', 'sh', '-c', $link], uid => 1010, %option);
+    read_until($car->{err}, qr/\n/);
+    eventually(sub { slurp("/proc/$car->{pid}/syscall") =~ /^$nr{ppoll} / }) or return 'it does not wait';
+    my @can;
+    for my $user (['1010:0', 1010, 0], ['1010:1010', 1010, 1010], ['1010:4242', 1010, 4242], ['1011:0', 1011, 0], ['0:0', 0, 0]) {
+        my ($name, $uid, $gid) = @$user;
+        my $read = read_as($uid, $gid, '/mnt/models/model.bin', %option);
+        push @can, $name if $read eq 'the model';
+        push @can, "$name: $read" if $read ne 'the model' && $read ne 'Permission denied';
+    }
+    my $end = stop($car, 'TERM');
+    return $end eq 'exit 0' ? "@can" : $end;
+}
+
+# The same by a sysctl with another value for that time; nothing if the kernel has it not.
+sub readers_with {
+    my ($sysctl, $value, %option) = @_;
+    return if !-e $sysctl;
+    chomp(my $before = slurp($sysctl));
+    spew($sysctl, "$value\n");
+    my $can = readers(%option);
+    spew($sysctl, "$before\n");
+    return $can;
+}
+
+# docs/permissions.md on this kernel, with what it has to refuse a user namespace, and with AppArmor.
+sub permissions {
+    my ($all, $same, $users) = ('1010:0 1010:1010 1010:4242', '1010:0', user_namespace());
+    my %off = (before => sub { $ENV{MODELCAR_USERNS} = 'off' });
+    check('readers: any group of the same user', readers(), $all);
+    check('readers: MODELCAR_USERNS=off: the same group', readers(%off), $same);
+    check('readers: a user namespace around both: any group', readers(users => $users), $all);
+    check('readers: the same with MODELCAR_USERNS=off: the same group', readers(users => $users, %off), $same);
+    check('readers: seccomp refuses unshare: the same group', readers(before => sub { refuse('unshare') }), $same);
+    check('readers: user.max_user_namespaces=0: the same group',
+        readers_with('/proc/sys/user/max_user_namespaces', 0), $same);
+    my $can = readers_with('/proc/sys/kernel/unprivileged_userns_clone', 0);    # a change of Debian's
+    check('readers: kernel.unprivileged_userns_clone=0: the same group', $can, $same) if defined $can;
+    $can = readers_with('/proc/sys/kernel/yama/ptrace_scope', 2);    # only who has CAP_SYS_PTRACE attaches
+    check('readers: kernel.yama.ptrace_scope=2: any group', $can, $all) if defined $can;
+
+    mkdir '/sys';
+    mount_at('sysfs', '/sys', 'sysfs', 0);
+    mount_at('securityfs', '/sys/kernel/security', 'securityfs', 0);
+    my $modules = slurp('/sys/kernel/security/lsm');
+    say_line("INFO security modules: $modules");
+    return if $modules !~ /apparmor/;
+    spew('/sys/kernel/security/apparmor/.replace', slurp('/profiles'));
+    my %runtime = (profile => 'cri-containerd.apparmor.d');
+    check("readers: a container runtime's profile of AppArmor: any group", readers(%runtime), $all);
+    check('readers: the same with MODELCAR_USERNS=off: the same group', readers(%runtime, %off), $same);
+    check('readers: a profile of AppArmor that lets none look at another: none', readers(profile => 'looks-at-none'), '');
+    $can = readers_with('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', 1);
+    return if !defined $can;
+    check('readers: kernel.apparmor_restrict_unprivileged_userns=1: the same group at least', $can =~ /^1010:0\b/ ? '' : $can, '');
+    say_line("INFO readers then: $can");
+    $can = readers_with('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', 1, %runtime);
+    check('readers: the same with the profile: the same group at least', $can =~ /^1010:0\b/ ? '' : $can, '');
+    say_line("INFO readers then: $can");
+}
+
 # What people do with a model in an image, on this kernel's file systems: from the one in memory to a volume.
 sub copies {
     my $source = '/car/models';
@@ -377,7 +496,7 @@ sub first_process {
     pipe(my $read, my $write) or die "pipe: $!\n";
     my $watcher = fork // die "fork: $!\n";
     if ($watcher) {
-        chroot('/car') && chdir('/') or die "chroot: $!\n";
+        enter('/car');
         open STDERR, '>&', $write or die "stderr: $!\n";
         exec { $program } 'link-model-and-wait', 'sh', '-c', $link or die "exec: $!\n";
     }
@@ -409,7 +528,7 @@ sub first_process {
 
 sub power_off { call('reboot', 0xfee1dead, 672274793, 0x4321fedc, 0) }
 
-if (!eval { set_up(); tests(); copies(); 1 }) {
+if (!eval { set_up(); tests(); copies(); permissions(); 1 }) {
     say_line("FAIL the tests did not come to their end: $@");
     power_off();
 }

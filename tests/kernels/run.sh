@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 CACHE=target/kernels
 declare -A SUITES=([riscv64]=trixie) # Debian's first with it
 OTHER_SUITES='bookworm bookworm-backports'
-BOOT_SECONDS=180 # after which a machine is given up
+BOOT_SECONDS=900 # after which a machine is given up
 # The name of an architecture, and the kind of kernel where there are several.
 KERNELS=(amd64 arm64 arm64-16k ppc64le s390x riscv64)
 
@@ -73,6 +73,8 @@ pack() {
   mkdir -p "$root"/{bin,mnt,models,car/bin,car/models,car/mnt}
   cp -a "$CACHE/$kernel/root/." "$root"
   cp "$here/init.pl" "$root/init"
+  # For what Debian's own kernels can do, and not for this machine's.
+  apparmor_parser --skip-kernel-load --skip-cache --features-file /usr/share/apparmor-features/features --stdout "$here/profiles" >"$root/profiles"
   chmod 755 "$root/init"
   for file in bin/$PROGRAM car/bin/$PROGRAM; do install -m 755 "dist/linux/${kernel%%-*}/$PROGRAM" "$root/$file"; done
   for file in sh sleep; do ln -s "$PROGRAM" "$root/car/bin/$file"; done # as in the image
@@ -139,7 +141,7 @@ done
 for tool in apt-get dpkg-deb; do
   command -v $tool >/dev/null || die "no $tool here: run this on Debian, a container will do"
 done
-tools/packages.sh cpio
+tools/packages.sh cpio apparmor
 for kernel in "${KERNELS[@]}"; do
   emulator=${MACHINE[$kernel]%% *} # which is the name of a package too, if only of one that another provides
   command -v "$emulator" >/dev/null || tools/packages.sh "${emulator//_/-}"
