@@ -25,7 +25,7 @@ sidecar='ln -sf /proc/$$/root/models /mnt/models && sleep infinity'
 name=e2e-$runtime-$$
 
 work=$(mktemp -d)
-daemons=()
+daemons=() other_group=
 remove() { :; } # each runtime has its own
 cleanup() {
   remove >/dev/null 2>&1 || true
@@ -56,7 +56,9 @@ until_true() { # until_true SECONDS COMMAND...
 }
 
 # What all runtimes must do, by the functions `run_init`, `start`, `read_model` (as a reader in the sidecar's PID
-# namespace, of the same user) and `stop` (which prints the exit status).
+# namespace, of the same user, and of the group that is named) and `stop` (which prints the exit status). `other_group`
+# is what comes of a reader of another group: `reads` where the runtime's default profile of seccomp lets the sidecar
+# have a user namespace, `refused` where not; empty where both are root.
 check() {
   local out began
   out=$(run_init 2>&1) || failed "init: $out"
@@ -66,6 +68,13 @@ check() {
   [[ $(readlink "$work/mnt/models") =~ ^/proc/[0-9]+/root/models$ ]] || failed "the link is $(readlink "$work/mnt/models")"
   out=$(read_model 2>"$work/err") || failed "cannot be read through $(readlink "$work/mnt/models"): $out $(<"$work/err")"
   [[ $out == "I am one"* ]] || failed "read: $out"
+  case $other_group in
+    reads) out=$(read_model 4242 2>&1) || failed "another group cannot read: $out" ;;
+    refused)
+      if out=$(read_model 4242 2>&1); then failed "another group reads: tell it in docs/permissions.md"; fi
+      [[ $out == *"Permission denied"* ]] || failed "another group: $out"
+      ;;
+  esac
   began=${EPOCHREALTIME/./}
   out=$(stop)
   [ "$out" = 0 ] || failed "exit $out when stopped"
@@ -78,8 +87,9 @@ with_podman() { # with_podman RUNTIME
   remove() { podman rm --force --time 0 "$name"; }
   run_init() { podman_ "$runtime" run --rm --network none "$image" sh -c "$init"; }
   start() { podman_ "$runtime" run --detach --name "$name" --network none --user 1010 --cpus 0.01 --memory 15m -v "$work/mnt:/mnt:z" "$image" sh -c "$sidecar" >/dev/null; }
+  other_group=reads
   read_model() {
-    podman_ "$runtime" run --rm --network none --user 1010 --pid "container:$name" -v "$work/mnt:/mnt:z" --rootfs "$work/server" \
+    podman_ "$runtime" run --rm --network none --user "1010:${1:-0}" --pid "container:$name" -v "$work/mnt:/mnt:z" --rootfs "$work/server" \
       /bin/busybox cat /mnt/models/model.txt
   }
   stop() { podman stop --time 10 "$name" >/dev/null && podman inspect --format '{{.State.ExitCode}}' "$name"; }
@@ -158,7 +168,8 @@ with_docker() {
   out=$(docker run --rm "${common[@]}" "$image" sh -c true 2>&1) || unavailable "dockerd runs, but starts no container here: ${out##*$'\n'}"
   run_init() { docker run --rm "${common[@]}" "$image" sh -c "$init"; }
   start() { docker run --detach --name "$name" "${common[@]}" --user 1010 -v "$work/mnt:/mnt" "$image" sh -c "$sidecar" >/dev/null; }
-  read_model() { docker run --rm "${common[@]}" --user 1010 --pid "container:$name" -v "$work/mnt:/mnt" e2e-server /bin/busybox cat /mnt/models/model.txt; }
+  other_group=refused
+  read_model() { docker run --rm "${common[@]}" --user "1010:${1:-0}" --pid "container:$name" -v "$work/mnt:/mnt" e2e-server /bin/busybox cat /mnt/models/model.txt; }
   stop() { docker stop --time 10 "$name" >/dev/null && docker inspect --format '{{.State.ExitCode}}' "$name"; }
   check
 }
