@@ -2,7 +2,7 @@
 
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help binaries image load test test-long fresh fuzz e2e pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
+.PHONY: help binaries image load test test-long fresh fuzz e2e loaders pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: image ## measure the program beside its peers; as root, on amd64; RUNS=20
 
 e2e: image ## run the images in whole pods, as KServe and others do, and on other container runtimes (installs docker, containerd)
 	@tests/e2e/run.sh
+
+loaders: image ## load tiny models with the loaders that servers use, through the link and from a copy, and check docs/loaders.md
+	@tests/loaders/run.sh
 
 pictures: e2e ## draw docs/imgs/*.svg from what that run printed
 	@command -v python3 >/dev/null || tools/packages.sh python3

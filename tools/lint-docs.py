@@ -38,7 +38,7 @@ for path in filter(os.path.exists, listed.stdout.split()):
         elif anchor and anchor not in anchors(target):
             wrong.append(f"{path}: {link}: no such heading")
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
-    for target in re.findall(r"\bmake ([a-z][a-z0-9-]*)", code):
+    for target in re.findall(r"(?:^ *|[`;&] ?|sudo )make ([a-z][a-z0-9-]*)", code, re.M):
         if target not in targets:
             wrong.append(f"{path}: make {target}: no such target")
     for script in re.findall(r"(?:^|[\s`])((?:tools|tests|bench|examples)/[\w./-]+\.(?:sh|py))", code, re.M):

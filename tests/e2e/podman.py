@@ -15,8 +15,8 @@ import yaml
 from cluster import expand
 
 
-def podman(*args, check=True, **kwargs):
-    done = subprocess.run(["podman", *map(str, args)], capture_output=True, text=True, timeout=120, **kwargs)
+def podman(*args, check=True, timeout=120, **kwargs):
+    done = subprocess.run(["podman", *map(str, args)], capture_output=True, text=True, timeout=timeout, **kwargs)
     if check and done.returncode:
         raise AssertionError(f"podman {args[0]}: exit {done.returncode}: {done.stdout}{done.stderr}")
     return done

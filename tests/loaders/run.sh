@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Loads models with the loaders that servers use, through the link and from a copy, in pods as KServe makes them, and holds
+# docs/loaders.md to what was seen. Packages are those of *.txt here; all that is made is under target/loaders.
+set -euo pipefail
+# shellcheck source=tools/builder.sh
+. "$(dirname "$0")/../../tools/builder.sh"
+
+use_podman
+podman image exists localhost/modelcar-base:latest || podman manifest exists localhost/modelcar-base:latest ||
+  die "there is no localhost/modelcar-base: make image"
+tools/packages.sh python3-venv python3-yaml gcc libgomp1
+
+export LOADERS=$PWD/target/loaders READER=localhost/modelcar-base-reader:${CODENAME:-none}
+podman image exists "$READER" || debian_image "$READER" python3,libgomp1 || die "no image with Python can be made here"
+
+# Debian's Python, which the reader's image has too.
+for venv in venv mlserver; do
+  list=tests/loaders/$venv.txt
+  if ! cmp -s "$list" "$LOADERS/$venv/packages"; then
+    say "installing the packages of $list"
+    rm -rf "${LOADERS:?}/$venv"
+    mkdir -p "$LOADERS"
+    /usr/bin/python3 -m venv "$LOADERS/$venv"
+    "$LOADERS/$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$list"
+    cp "$list" "$LOADERS/$venv/packages"
+  fi
+done
+
+export PYTHONDONTWRITEBYTECODE=1
+rm -rf "$LOADERS/models"
+(cd "$LOADERS" && "venv/bin/python" "$OLDPWD/tests/loaders/models.py" models >models.log 2>&1) || { tail -n 20 "$LOADERS/models.log" >&2; die "the models could not be made"; }
+/usr/bin/python3 tests/loaders/check.py
