@@ -18,7 +18,6 @@ const NO_DIRECTORY: u32 = option("ln", 'T');
 const VERBOSE: u32 = option("ln", 'v');
 
 /// Makes symbolic links; with `-f` also in the place of a file; inside, if a directory is there.
-#[inline(never)]
 pub(super) fn run(context: &mut Context) -> Done {
     if !context.has(SYMBOLIC) {
         return Err(context.refuse(z!("-s"), MISSING));

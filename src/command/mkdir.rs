@@ -10,7 +10,6 @@ const PARENTS: u32 = option("mkdir", 'p');
 const MODE: u32 = option("mkdir", 'm');
 
 /// Makes directories; with `-p` also those above them, and one that is there is no error.
-#[inline(never)]
 pub(super) fn run(context: &mut Context) -> Done {
     let change = context.argument;
     let has_mode = context.has(MODE);

@@ -7,7 +7,6 @@ use crate::text::ZStr;
 use crate::z;
 
 /// Sleeps for the sum of the times, or for ever.
-#[inline(never)]
 pub(super) fn run(context: &mut Context) -> Done {
     let (mut seconds, mut nanoseconds) = (0_i64, 0_i64);
     let mut ever = false;
