@@ -16,6 +16,8 @@ configure() { # configure DRIVER
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 	log_driver = "k8s-file"
+	[network]
+	network_config_dir = "$CONTAINERS/networks"
 	[engine]
 	runtime = "runc"
 	cgroup_manager = "cgroupfs"
