@@ -59,9 +59,8 @@ podman_works() {
 
 use_podman() {
   if [ "$(id -u)" = 0 ]; then tools/packages.sh podman jq runc; else tools/packages.sh podman jq runc uidmap; fi
-  if [ -s "$CONTAINERS/env" ] && [ -e "$CONTAINERS/works" ]; then
-    # shellcheck source=/dev/null
-    . "$CONTAINERS/env"
+  if [ -s "$CONTAINERS/driver" ]; then
+    configure "$(<"$CONTAINERS/driver")"
     return
   fi
   local driver
@@ -69,7 +68,7 @@ use_podman() {
     remove_containers
     configure $driver
     if podman_works; then
-      touch "$CONTAINERS/works"
+      echo $driver >"$CONTAINERS/driver" # that works
       return
     fi
   done
