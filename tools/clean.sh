@@ -5,4 +5,4 @@ set -euo pipefail
 . "$(dirname "$0")/containers.sh"
 
 remove_containers
-rm -rf dist target tests/target
+rm -rf --one-file-system dist target tests/target

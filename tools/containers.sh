@@ -77,11 +77,11 @@ use_podman() {
   die_of "$CONTAINERS/trial.log" "podman can build and run nothing here"
 }
 
-# All of it, containers and mounts first: what was interrupted may have left some.
+# All of it, containers and mounts first: what was interrupted may have left some. Never what is still mounted there.
 remove_containers() {
   [ -e "$CONTAINERS" ] || return 0
   # shellcheck disable=SC2016 # the inner shell expands it
-  local remove='sed -n "s|^[^ ]* \($1/[^ ]*\) .*|\1|p" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf "$1"'
+  local remove='sed -n "s|^[^ ]* \($1/[^ ]*\) .*|\1|p" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf --one-file-system "$1"'
   if [ -s "$CONTAINERS/env" ] && command -v podman >/dev/null; then
     (
       # shellcheck source=/dev/null
