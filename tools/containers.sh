@@ -58,7 +58,10 @@ podman_works() {
 }
 
 use_podman() {
-  if [ "$(id -u)" = 0 ]; then tools/packages.sh podman jq runc; else tools/packages.sh podman jq runc uidmap; fi
+  local packages=(podman jq)
+  command -v runc >/dev/null || packages+=(runc) # elsewhere it may come with another package, docker's for one
+  [ "$(id -u)" = 0 ] || packages+=(uidmap)
+  tools/packages.sh "${packages[@]}"
   if [ -s "$CONTAINERS/driver" ]; then
     configure "$(<"$CONTAINERS/driver")"
     return
