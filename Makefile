@@ -3,6 +3,7 @@
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: help binaries image load test test-long fresh fuzz e2e loaders pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
+.PHONY: cluster cluster-up cluster-down
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +80,15 @@ sign-test: sbom provenance ## push, sign and verify with a registry and a key pa
 
 clients: wheel ## test the image and wheel with olot, modelcar-maker, RamaLama, podman, buildah, docker and skopeo (installs docker)
 	@tests/clients/run.sh
+
+cluster: ## run the image on a Kubernetes with KServe that is built from Go modules; RUNTIME=containerd, crio KSERVE=0.20.0
+	@tests/cluster/run.sh test $(TESTS)
+
+cluster-up: ## start such a node, and leave it standing
+	@tests/cluster/run.sh up
+
+cluster-down: ## end it
+	@tests/cluster/run.sh down
 
 verify-release: ## rebuild the images and compare; DIGEST=sha256:...
 	@DIGEST="$(DIGEST)" tools/verify-release.sh

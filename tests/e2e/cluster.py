@@ -3,7 +3,6 @@
 import copy
 import posixpath
 import re
-import shlex
 
 UID = 1010  # KServe's uidModelcar
 SMALL = {"cpu": "10m", "memory": "15Mi"}
@@ -18,7 +17,7 @@ def expand(text, env=None):
 
 
 def quote(path):
-    return path if PLAIN.fullmatch(path) else shlex.quote(path)
+    return path if PLAIN.fullmatch(path) else "'" + path.replace("'", r"'\''") + "'"
 
 
 def link_script(path):

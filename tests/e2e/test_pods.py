@@ -65,7 +65,7 @@ def test_model_path_in_a_folder_of_its_own(server, modelcar):
 
 
 def test_three_models_with_parents_of_their_own(server, modelcar):
-    paths = {"/mnt/models": "one", "/mnt/second/the model": "two", "/third/it's/model": "three"}
+    paths = {"/mnt/models": "one", "/mnt/my models/base": "two", "/mnt/it's/model": "three"}
     with Pod(kserve_pod("three", server, {path: modelcar(name) for path, name in paths.items()})) as pod:
         for number, (path, name) in enumerate(paths.items()):
             linked(pod, path, f"modelcar-{number}" if number else "modelcar", name)

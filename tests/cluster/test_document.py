@@ -1,0 +1,83 @@
+"""docs/kserve.md from its first command to its last, then what it says of other examples."""
+
+import json
+import re
+
+import pytest
+
+from conftest import KSERVE, NEWEST, Space, wait_for
+
+SERVICE = "serving.kserve.io/inferenceservice=my-inference-service"
+ANSWERS = "setosa [0,0]\nversicolor [1,1]\nvirginica [2,2]\n"
+LINKED = r"link-model-and-wait: (\S+) -> (/proc/\d+/root/models)\n"
+
+
+@pytest.fixture(scope="module")
+def default(cluster):
+    return Space(cluster, "default")
+
+
+def logs(default, container, selector=SERVICE):
+    return default.kubectl("logs", "--selector", selector, "--container", container, "--tail", "-1").stdout
+
+
+def test_section_1_kserve_is_installed_and_modelcars_are_turned_on(kserve, cluster):
+    config = cluster.get("configmap", "inferenceservice-config", "kserve")["data"]
+    assert json.loads(config["deploy"])["defaultDeploymentMode"] == "RawDeployment"
+    storage = json.loads(config["storageInitializer"])
+    assert (storage["enableModelcar"], storage["uidModelcar"]) == (True, 1010)
+    manager = cluster.get("deployment", "kserve-controller-manager", "kserve")
+    assert manager["status"]["availableReplicas"] == 1
+    assert "restartedAt" in json.dumps(manager["spec"]["template"]["metadata"]), "enable-modelcar.sh has restarted it"
+
+
+def test_section_2_the_base_image_is_pushed(kserve, cluster):
+    said = kserve(2).stdout
+    digest = re.search(r"registry.example.com/modelcar-base:0.1.0@(sha256:\w+)", said)[1]
+    listed = json.loads(
+        cluster.run("skopeo", "inspect", "--raw", "docker://registry.example.com/modelcar-base:0.1.0").stdout
+    )
+    assert [m["platform"]["architecture"] for m in listed["manifests"]], digest
+
+
+def test_section_3_the_model_is_put_on_it(kserve, cluster):
+    kserve(3)
+    assert cluster.run("skopeo", "inspect", "docker://registry.example.com/iris-modelcar:1").returncode == 0
+
+
+def test_section_4_the_service_is_ready(kserve, predictor, default, note):
+    kserve(4)
+    assert logs(default, "modelcar-init") == (
+        "Pre-fetching modelcar registry.example.com/iris-modelcar:1: \nOK ... Prefetched and valid (/models exists)\n"
+    )
+    assert re.fullmatch(LINKED, logs(default, "modelcar"))
+    assert "loaded /mnt/models/model.joblib" in logs(default, "kserve-container")
+
+
+def test_section_5_three_inputs_are_answered(kserve):
+    said = kserve(5).stdout
+    assert '{"models":["my-inference-service"]}' in said
+    assert "".join(line for line in said.splitlines(True) if line.endswith("]\n")) == ANSWERS
+
+
+def test_two_modelcars_in_one_pod(kserve, cluster, checkout, default):
+    """examples/isvc-two-modelcars.yaml, as it is."""
+    applied = default.kubectl("apply", "--filename", checkout / "examples/isvc-two-modelcars.yaml", check=False)
+    if KSERVE != NEWEST:
+        assert applied.returncode != 0, "docs/kserve.md says that this needs KServe 0.20"
+        return
+    cluster.run(
+        "skopeo",
+        "copy",
+        "--quiet",
+        "docker://registry.example.com/iris-modelcar:1",
+        "docker://registry.example.com/iris-modelcar:2",
+    )
+    default.wait("inferenceservice/my-inference-service", "condition=Ready", 120)
+    (pod,) = wait_for("one pod", lambda: found if len(found := default.pods(SERVICE)) == 1 else None)
+    name = pod["metadata"]["name"]
+    for container, path in (("modelcar", "/mnt/models"), ("modelcar-1", "/mnt/second/models")):
+        linked = re.fullmatch(LINKED, default.logs(name, container))
+        assert linked[1] == path
+        listed = default.exec(name, "kserve-container", "ls", "-l", path, f"{path}/model.joblib").stdout
+        assert f"{path} -> {linked[2]}\n" in listed and f"{path}/model.joblib\n" in listed

@@ -1,0 +1,179 @@
+"""What KServe's webhook puts into pods, by its own hand: it works, and it is what tests/e2e/pods/ has on record, which
+`make e2e` runs on podman. RECORD=1 writes the record anew."""
+
+import copy
+import json
+import os
+
+import pytest
+
+from conftest import KSERVE, NEWEST, ROOT, wait_for
+
+RECORDS = ROOT / "tests/e2e/pods"
+RUNTIME = {
+    "apiVersion": "serving.kserve.io/v1alpha1",
+    "kind": "ServingRuntime",
+    "metadata": {"name": "busybox"},
+    "spec": {
+        "supportedModelFormats": [{"name": "text", "version": "1", "autoSelect": True}],
+        "protocolVersions": ["v1"],
+        "containers": [
+            {
+                "name": "kserve-container",
+                "command": ["httpd", "-f", "-p", "8080", "-h", "/"],
+                "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "1", "memory": "64Mi"}},
+            }
+        ],
+    },
+}
+newest = pytest.mark.skipif(KSERVE != NEWEST, reason=f"needs KServe {NEWEST}")
+
+
+@pytest.fixture
+def serving(space, kserve, server):
+    """A namespace with a runtime that only waits."""
+    runtime = copy.deepcopy(RUNTIME)
+    runtime["spec"]["containers"][0]["image"] = server
+    space.apply(runtime)
+    return space
+
+
+def service(**model):
+    more = model.pop("predictor", {})
+    inner = {"modelFormat": {"name": "text"}, "protocolVersion": "v1"} | {
+        k: v for k, v in model.items() if k == "storageUri"
+    }
+    predictor = {
+        "model": inner,
+        "deploymentStrategy": {"type": "Recreate"},
+        **{k: v for k, v in model.items() if k != "storageUri"},
+        **more,
+    }
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "isvc"},
+        "spec": {"predictor": predictor},
+    }
+
+
+def ready(serving, manifest):
+    """The one pod of the service, once it is ready."""
+    serving.apply(manifest)
+    serving.wait("inferenceservice/isvc", "condition=Ready", 120)
+    (pod,) = wait_for(
+        "one pod",
+        lambda: (
+            p if len(p := serving.pods("serving.kserve.io/inferenceservice=isvc,component=predictor")) == 1 else None
+        ),
+    )
+    return pod
+
+
+def reads(serving, pod, path, name, sidecar="modelcar", container="kserve-container"):
+    name_of_pod = pod["metadata"]["name"]
+    assert serving.exec(name_of_pod, container, "cat", f"{path}/model.txt").stdout == f"I am {name}\n"
+    said = serving.logs(name_of_pod, sidecar)
+    target = serving.exec(name_of_pod, container, "readlink", path).stdout.strip()
+    assert said == f"link-model-and-wait: {path} -> {target}\n"
+
+
+def injected(pod, images):
+    """What KServe has put into the pod, without what Kubernetes has, and by the images' short names."""
+    text = json.dumps(pod["spec"])
+    for image, name in images.items():
+        text = text.replace(image, name)
+    spec = json.loads(text)
+    kept = {"shareProcessNamespace": spec.get("shareProcessNamespace", False)}
+    for part in ("initContainers", "containers"):
+        kept[part] = []
+        for container in spec.get(part, []):
+            container["volumeMounts"] = [
+                m for m in container.get("volumeMounts", []) if "serviceaccount" not in m["mountPath"]
+            ]
+            container = {
+                k: v
+                for k, v in container.items()
+                if v and k not in ("imagePullPolicy", "terminationMessagePath", "ports", "readinessProbe")
+            }
+            kept[part].append(container)
+    kept["volumes"] = [v for v in spec.get("volumes", []) if not v["name"].startswith("kube-api-access")]
+    return kept
+
+
+def on_record(name, pod, images):
+    """The same as last time; or it is written down."""
+    path = RECORDS / f"{name}.json"
+    found = {"kserve": KSERVE, "pod": injected(pod, images)}
+    if os.environ.get("RECORD") and KSERVE == NEWEST:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    recorded = json.loads(path.read_text())
+    if KSERVE == recorded["kserve"]:
+        assert found["pod"] == recorded["pod"], f"KServe {KSERVE} does it otherwise than {path} says"
+    return found["pod"]
+
+
+def test_one_modelcar(serving, modelcar, server):
+    pod = ready(serving, service(storageUri=f"oci://{modelcar()}"))
+    reads(serving, pod, "/mnt/models", "one")
+    on_record("one", pod, {modelcar(): "registry/modelcar-one:1", server: "registry/server:1"})
+
+
+THREE = {"/mnt/models": "one", "/mnt/my models/base": "two", "/mnt/it's/model": "three"}  # vectors have these paths
+
+
+@newest
+@pytest.mark.parametrize("number", [2, 3])
+def test_several_modelcars(serving, modelcar, server, number):
+    paths = dict(list(THREE.items())[:number])
+    uris = [{"uri": f"oci://{modelcar(name)}", "mountPath": path} for path, name in paths.items()]
+    pod = ready(serving, service(storageUris=uris))
+    for index, (path, name) in enumerate(paths.items()):
+        reads(serving, pod, path, name, f"modelcar-{index}" if index else "modelcar")
+    on_record(
+        f"{['', '', 'two', 'three'][number]}",
+        pod,
+        {modelcar(name): f"registry/modelcar-{name}:1" for name in paths.values()} | {server: "registry/server:1"},
+    )
+
+
+def test_a_transformer_beside_it_reads_the_model(serving, modelcar, server):
+    beside = {"name": "transformer-container", "image": server, "command": ["sleep", "infinity"]}
+    pod = ready(serving, service(storageUri=f"oci://{modelcar()}", predictor={"containers": [beside]}))
+    reads(serving, pod, "/mnt/models", "one")
+    on_record("transformer", pod, {modelcar(): "registry/modelcar-one:1", server: "registry/server:1"})
+
+
+@newest
+def test_image_volume(serving, modelcar, server):
+    """oci+native://: no sidecar, nothing of the image runs."""
+    pod = ready(serving, service(storageUri=f"oci+native://{modelcar()}"))
+    name = pod["metadata"]["name"]
+    assert serving.exec(name, "kserve-container", "cat", "/mnt/models/model.txt").stdout == "I am one\n"
+    assert [c["name"] for c in pod["spec"]["containers"]] == ["kserve-container"]
+
+
+def test_a_new_model_rolls_out(serving, modelcar):
+    before = ready(serving, service(storageUri=f"oci://{modelcar('one')}"))["metadata"]["name"]
+    serving.apply(service(storageUri=f"oci://{modelcar('two')}"))
+
+    def rolled():
+        pods = serving.pods("serving.kserve.io/inferenceservice=isvc")
+        return pods[0] if len(pods) == 1 and pods[0]["metadata"]["name"] != before else None
+
+    pod = wait_for("another pod alone", rolled, 120)
+    serving.wait(f"pod/{pod['metadata']['name']}", "condition=Ready")
+    reads(serving, pod, "/mnt/models", "two")
+
+
+def test_image_without_a_model_never_gets_ready_and_says_why(serving, make):
+    image = make("modelcar-none:1", {"other": None})
+    serving.apply(service(storageUri=f"oci://{image}"))
+    told = "NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)"
+    wait_for(
+        "the reason",
+        lambda: (
+            told in serving.kubectl("describe", "pod", "--selector", "serving.kserve.io/inferenceservice=isvc").stdout
+        ),
+    )
