@@ -24,7 +24,7 @@ from arches import ARCHES
 os.chdir(Path(__file__).resolve().parents[1])
 LISTS = {"root": ("latest", "dist/modelcar-base.oci.tar"), "nonroot": ("nonroot", "dist/modelcar-base-nonroot.oci.tar")}
 NAME = "localhost/modelcar-base"
-SETTINGS = ("User", "Env", "Entrypoint", "Cmd", "WorkingDir", "Labels")  # all that a Containerfile here may set
+SETTINGS = ("User", "Env", "Entrypoint", "Labels")  # all that the Containerfile sets
 EPOCH = "1970-01-01T00:00:00Z"
 OCI = "application/vnd.oci.image"
 # Debian 12, Debian 13 and Ubuntu 24.04 have one release of it, which gives the same bytes. More passes than it makes by
@@ -71,6 +71,10 @@ def taken(layout):
     # Python fills up to 10,240 bytes; two empty blocks are the end.
     end = out.getvalue().rstrip(b"\0")
     tar = end + bytes(-len(end) % 512 + 1024)
+    if settings.get("WorkingDir") == "/":  # which newer tools say, and older ones do not
+        del settings["WorkingDir"]
+    if more := {key for key, value in settings.items() if value} - set(SETTINGS):
+        sys.exit(f"pack.py: the Containerfile sets {', '.join(sorted(more))}: add it to SETTINGS")
     return tar, {key: settings[key] for key in SETTINGS if settings.get(key)}
 
 
