@@ -428,7 +428,12 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
     if !copy.fresh {
         let mut buffer = Stat::buffer();
         let follow = if is_link { Follow::No } else { Follow::Yes };
-        if let Ok(there) = sys::stat(copy.directory(), target, follow, &mut buffer) {
+        let there = sys::stat(copy.directory(), target, follow, &mut buffer);
+        if !matches!(there, Err(Errno::ENOENT)) {
+            let there = match there {
+                Ok(there) => there,
+                Err(error) => return outcome(walk, copy, Err(error)),
+            };
             // Nor does a link take the place of what it leads to.
             let led = sys::stat(directory, from, Follow::Yes, &mut Stat::buffer()).map(Stat::identity);
             if there.identity() == stat.identity() || led == Ok(there.identity()) {

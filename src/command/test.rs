@@ -2,7 +2,7 @@
 
 use super::{Context, Done};
 use crate::report::{NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
-use crate::sys::{self, Fd, Follow, Stat};
+use crate::sys::{self, Errno, Fd, Follow, Stat};
 use crate::table;
 use crate::text::ZStr;
 use crate::z;
@@ -55,7 +55,7 @@ pub(super) fn run(context: &mut Context) -> Done {
                     return Err(context.refuse(operator.get(), NOT_SUPPORTED));
                 }
                 let operand = operand.get();
-                break context.run && unary(found, row.first(), operand);
+                break context.run && unary(context, found, row.first(), operand);
             }
             [_, operator, _] => {
                 let operator = operator.get();
@@ -82,7 +82,7 @@ fn binary(operator: ZStr) -> Option<bool> {
     operator.is(z!("!=")).then_some(false)
 }
 
-fn unary(operator: Operator, kind: char, operand: ZStr) -> bool {
+fn unary(context: &mut Context, operator: Operator, kind: char, operand: ZStr) -> bool {
     match operator {
         Operator::NOT_EMPTY | Operator::EMPTY => operand.is_empty() == (operator == Operator::EMPTY),
         Operator::READ => sys::access(operand, 4),
@@ -91,7 +91,16 @@ fn unary(operator: Operator, kind: char, operand: ZStr) -> bool {
         _ => {
             let follow = if kind == 'J' { Follow::No } else { Follow::Yes };
             let mut buffer = Stat::buffer();
-            let Ok(stat) = sys::stat(Fd::CWD, operand, follow, &mut buffer) else { return false };
+            let stat = match sys::stat(Fd::CWD, operand, follow, &mut buffer) {
+                Ok(stat) => stat,
+                Err(error) => {
+                    // All else says what it was asked: that there is no such file.
+                    if error == Errno::NO_STATX {
+                        context.fail(operand, error);
+                    }
+                    return false;
+                }
+            };
             match operator {
                 Operator::EXISTS => true,
                 Operator::SIZE => stat.size > 0,

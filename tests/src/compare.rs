@@ -87,13 +87,7 @@ impl Place {
 
     /// Makes the volume anew.
     pub fn prepare(&self, prepare: impl FnOnce(&Files)) {
-        let volume = self.volume();
-        for entry in fs::read_dir(&volume).expect("the volume") {
-            remove(&entry.expect("a name").path());
-        }
-        fs::set_permissions(&volume, Permissions::from_mode(0o777)).expect("the volume");
-        lchown(&volume, Some(0), Some(0)).expect("the volume");
-        prepare(&Files(volume));
+        Files::at(&self.volume(), prepare);
     }
 
     /// Runs `argv` in the volume as it is.
@@ -120,6 +114,16 @@ pub struct Files(PathBuf);
 impl Files {
     /// 2001-09-09 01:46:40, when the others were made.
     pub const TIME: i64 = 1_000_000_000;
+
+    /// Removes all that is in a directory, and makes it anew.
+    pub fn at(volume: &Path, prepare: impl FnOnce(&Files)) {
+        for entry in fs::read_dir(volume).expect("the volume") {
+            remove(&entry.expect("a name").path());
+        }
+        fs::set_permissions(volume, Permissions::from_mode(0o777)).expect("the volume");
+        lchown(volume, Some(0), Some(0)).expect("the volume");
+        prepare(&Files(volume.into()));
+    }
 
     /// Where it is on the machine.
     pub fn path(&self, name: &str) -> PathBuf {

@@ -14,6 +14,7 @@
 
 mod arch;
 pub mod compare;
+pub mod errors;
 mod limit;
 mod process;
 pub mod random;
