@@ -2,7 +2,7 @@
 # Runs both images as KServe runs a ModelCar, on all platforms, builds a ModelCar on each as users do, and compares
 # what is in them with dist/linux/, unless BUILDER_RUST, the version of Rust that built the images, is not this machine's.
 # QEMU runs the foreign ones, as a file put into the container: nothing is registered with the kernel. Prints a table;
-# fails if anything in it is not as it must be.
+# fails if anything in it is not "ok".
 set -euo pipefail
 # shellcheck source=tools/containers.sh
 . "$(dirname "$0")/containers.sh"

@@ -70,8 +70,8 @@ def test_image_built_for_this_machine_and_run():
 
 
 def test_image_built_for_two_platforms_and_pushed_as_a_list(tmp_path):
-    documented("podman manifest create mio", mio=f"{NAME}-list")
-    documented("podman build --platform linux/amd64,linux/arm64 -f Containerfile --manifest mio .", mio=f"{NAME}-list")
+    documented("podman manifest create mios", mios=f"{NAME}-list")
+    documented("podman build --platform linux/amd64,linux/arm64 -f Containerfile --manifest mios .", mios=f"{NAME}-list")
     podman("manifest", "push", "--all", "--rm", f"{NAME}-list", f"oci:{tmp_path}:1")
     assert podman("manifest", "exists", f"{NAME}-list", check=False).returncode == 1
 
