@@ -41,7 +41,6 @@ impl Names {
     }
 
     /// The next name in `directory` that is not `.` or `..`; none at the end.
-    #[inline(never)]
     pub fn next<'a>(&mut self, memory: &Memory<'a>, directory: Fd) -> Result<Option<Entry<'a>>, Errno> {
         // struct linux_dirent64, include/linux/dirent.h
         const OFFSET: usize = 8;

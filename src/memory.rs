@@ -153,7 +153,6 @@ impl<'a> Memory<'a> {
     // Bytes.
 
     /// Uses one more byte. Ends the process if there is none.
-    #[inline(never)]
     pub fn push(&mut self, byte: char) {
         if self.length >= self.top {
             self.grow();
@@ -164,7 +163,6 @@ impl<'a> Memory<'a> {
     }
 
     /// Uses as many more bytes as `string` has.
-    #[inline(never)]
     pub fn extend(&mut self, string: ZStr) {
         for byte in string {
             self.push(byte);
@@ -196,7 +194,6 @@ impl<'a> Memory<'a> {
     }
 
     /// Takes back the last byte, if there is one since `mark` and it is `byte`; says whether.
-    #[inline(never)]
     pub fn strip(&mut self, mark: Mark, byte: char) -> bool {
         let strip = self.ends_with(mark, byte);
         self.length -= usize::from(strip);
@@ -204,7 +201,6 @@ impl<'a> Memory<'a> {
     }
 
     /// The bytes in use since `mark`, made a string by one more.
-    #[inline(never)]
     pub fn string(&mut self, mark: Mark) -> ZStr<'a> {
         self.push('\0');
         self.at(mark, 0)
@@ -268,7 +264,6 @@ impl<'a> Memory<'a> {
     // Words.
 
     /// Uses one more word. Ends the process if there is no memory for it.
-    #[inline(never)]
     pub fn push_word(&mut self, word: ZStr<'a>) {
         if (self.count + 1) * size_of::<ZStr>() > self.size - self.bytes {
             self.grow();

@@ -313,7 +313,6 @@ impl Stat {
 /// What the kernel knows of `path`; an empty path means `directory` itself. statx(2).
 ///
 /// It never gives `EPERM` and `ENOSYS` of itself: then it is a kernel before 4.11, or an old seccomp filter.
-#[inline(never)]
 pub fn stat<'s>(
     directory: Fd,
     path: ZStr,
@@ -333,7 +332,6 @@ pub fn stat<'s>(
 }
 
 /// Type and permission bits of `path`. statx(2).
-#[inline(never)]
 pub fn mode(path: ZStr, follow: Follow) -> Result<u32, Errno> {
     Ok(stat(Fd::CWD, path, follow, &mut Stat::buffer())?.mode())
 }
@@ -418,7 +416,6 @@ pub mod flags {
 /// Opens a file; if it is made, with the bits of `mode` less the umask. openat(2).
 ///
 /// Its number is never that of a standard stream, even if one is closed: what is written there would end up in the file.
-#[inline(never)]
 pub fn open(directory: Fd, path: ZStr, flags: usize, mode: u32) -> Result<Open, Errno> {
     const F_DUPFD_CLOEXEC: usize = 1030;
     // SAFETY: the path is NUL-terminated (ZStr).
@@ -458,7 +455,6 @@ pub fn read(file: Fd, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
 }
 
 /// Writes all of `bytes`, in as few calls as the kernel allows. write(2), again after `EINTR` or a short count.
-#[inline(never)]
 pub fn write_all(fd: Fd, mut bytes: &[Cell<u8>]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         // SAFETY: the kernel reads at most the length of the slice.
@@ -495,7 +491,6 @@ pub fn transfer(from: Fd, to: Fd, count: usize, shared: bool) -> Result<usize, E
 /// is one line, and lines of several processes do not mix.
 ///
 /// There is nobody to tell when it fails, so it returns nothing.
-#[inline(never)]
 pub fn message(to: Fd, pieces: &[ZStr; 8]) {
     // struct iovec, include/uapi/linux/uio.h: address, length. Not initialised first: that would be a memset(3).
     let mut vector = [const { MaybeUninit::uninit() }; 9];

@@ -4,7 +4,6 @@ use crate::text::ZStr;
 
 /// Looks up `text` in `table`, where each entry is a name, `=` and what belongs to it, up to a newline. Returns the
 /// entry's index and what belongs to it; if it is none of them, the number of entries and nothing.
-#[inline(never)]
 pub fn lookup<'a>(table: ZStr<'a>, text: ZStr) -> (u32, ZStr<'a>) {
     let mut entry = table;
     let mut index = 0;

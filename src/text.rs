@@ -60,7 +60,6 @@ impl<'a> ZStr<'a> {
     }
 
     /// What is left from the first `wanted` on; nothing if there is none.
-    #[inline(never)]
     pub fn find(mut self, wanted: char) -> Self {
         while self.first() != wanted && self.first() != '\0' {
             self = self.rest();
@@ -94,7 +93,6 @@ impl<'a> ZStr<'a> {
     }
 
     /// What follows `prefix`, if the string begins with it.
-    #[inline(never)]
     pub fn after(mut self, prefix: ZStr) -> Option<Self> {
         for byte in prefix {
             if self.next() != Some(byte) {
@@ -117,7 +115,6 @@ impl<'a> ZStr<'a> {
     }
 
     /// The last name in a path, with the slashes that may be behind it; of `/` nothing.
-    #[inline(never)]
     pub fn base(mut self) -> Self {
         let mut base = self;
         while !self.is_empty() {

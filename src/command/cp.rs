@@ -159,7 +159,6 @@ fn path<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>) -> ZStr<'a> {
 }
 
 /// If `result` is an error, it is about what the file at hand is copied to.
-#[inline(never)]
 fn outcome<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>, result: Result<(), Errno>) -> Done {
     let Err(error) = result else { return Ok(()) };
     let path = path(walk, copy);
@@ -167,7 +166,6 @@ fn outcome<'a>(walk: &mut Walk<'_, 'a>, copy: &Copy<'a>, result: Result<(), Errn
 }
 
 /// A name for the time being, beside `target`.
-#[inline(never)]
 pub(super) fn temporary<'a>(context: &mut Context<'a>, target: ZStr, number: u64) -> ZStr<'a> {
     let mark = context.memory.mark();
     let base = target.base();
@@ -203,7 +201,6 @@ enum New<'a> {
 
 /// Makes something new and returns its name, and if it is a file, that: under the name itself if nobody sees it, else
 /// under one for the time being.
-#[inline(never)]
 fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZStr<'a>, Option<Open>)> {
     let target = name(walk, copy);
     let mut place = target;

@@ -419,7 +419,6 @@ impl<'a> Context<'a> {
     }
 
     /// The next word.
-    #[inline(never)]
     fn next(&mut self) -> Option<ZStr<'a>> {
         let [word, rest @ ..] = self.words else { return None };
         self.words = rest;
@@ -483,13 +482,11 @@ impl<'a> Context<'a> {
     }
 
     /// If `result` is an error, it is the command's, about `what`.
-    #[inline(never)]
     pub fn outcome<T>(&mut self, what: ZStr, result: Result<T, Errno>) -> Done<T> {
         result.map_err(|error| self.fail(what, error))
     }
 
     /// Writes the bytes in memory since `mark` to standard output, and lets go of them; if they are captured they stay.
-    #[inline(never)]
     fn print(&mut self, mark: Mark) -> Done {
         if self.capture != Capture::No {
             return Ok(());
@@ -511,7 +508,6 @@ impl<'a> Context<'a> {
     }
 
     /// Puts `head`, a slash and `tail` together to a path, without slashes at its end.
-    #[inline(never)]
     fn path(&mut self, head: ZStr, tail: ZStr) -> ZStr<'a> {
         let mark = self.memory.mark();
         self.memory.extend(head);

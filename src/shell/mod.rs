@@ -120,7 +120,6 @@ impl<'c, 'a> Shell<'c, 'a> {
     // Characters. A backslash before a newline is nothing, wherever it stands but in '...' and comments.
 
     /// Goes past the character at hand.
-    #[inline(never)]
     fn skip(&mut self) {
         self.at = self.at.rest();
         self.go_on();
@@ -597,7 +596,6 @@ fn close(opened: Option<(Fd, Fd)>) {
 }
 
 /// Whether an unquoted `character` ends a word.
-#[inline(never)]
 fn ends_word(character: char) -> bool {
     matches!(character, '\0' | ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')')
 }
