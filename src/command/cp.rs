@@ -371,7 +371,11 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
     }
     let there = |name| sys::stat(to, name, Follow::No, &mut Stat::buffer()).map(|stat| (stat.inode, stat.mode()));
     let record = record(context, target, there(place)?.0);
-    let _ = sys::symlink(z!("."), to, record);
+    if let Err(error) = sys::open(to, record, flags::NEW, 0o644)
+        && error != Errno::EEXIST
+    {
+        return Err(error);
+    }
     // In the place of nothing, and of an empty directory.
     if sys::rename(to, place, target, Rename::Replace).is_ok() {
         return Ok(());
@@ -384,7 +388,10 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
         }
     }
     if sys::rename(to, place, target, Rename::Exchange).is_ok() {
+        // That the old one cannot be removed is said, but the new one is there.
+        let status = context.status;
         discard(context, to, target, place);
+        context.status = status;
         return Ok(());
     }
     // Some file systems cannot exchange.
@@ -392,8 +399,8 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
     sys::rename(to, place, target, Rename::Replace)
 }
 
-/// What tells the next start that a directory is a copy, and not somebody's own: a name beside it with its inode. A
-/// directory has one from before it gets its name, so that there is no moment without.
+/// What tells the next start that a directory is a copy, and not somebody's own: an empty file beside it, with its inode
+/// in the name. A directory has one from before it gets its name, so that there is no moment without.
 fn record<'a>(context: &mut Context<'a>, target: ZStr, inode: u64) -> ZStr<'a> {
     let mark = context.memory.mark();
     temporary(context, target, number(target.base()));

@@ -93,7 +93,7 @@ fn fails_with(sandbox: &Sandbox, command: Command, code: i32, line: &str) {
     assert_eq!(sandbox.tree(), before);
 }
 
-/// The names in the volume: the copy, and a link whose name tells the next start that it is one.
+/// The names in the volume: the copy, and an empty file whose name tells the next start that it is one.
 fn is_tidy(sandbox: &Sandbox) {
     let names: BTreeSet<String> = fs::read_dir(sandbox.path("/mnt"))
         .expect("the volume")
@@ -309,47 +309,110 @@ on_every_architecture!(anybody_reads_it_from_anywhere, |arch| {
     assert!(matches!(end, End::Code(ENOENT | EACCES)), "{end:?}");
 });
 
+/// A small model, copied already if it starts again.
+fn before_a_start(again: bool) -> Sandbox {
+    let sandbox = modelcar(Arch::native());
+    put_small_model(&sandbox, "one");
+    if again {
+        waiting(copying(&sandbox, KSERVE)).stop(SIGKILL);
+    }
+    put_small_model(&sandbox, "two");
+    sandbox
+}
+
+/// The system calls of such a start until it waits: each by its name, and the how manieth of that name it is.
+fn calls_of_a_start(again: bool) -> Vec<(String, u32)> {
+    let sandbox = before_a_start(again);
+    let (mut process, outcome) = copying(&sandbox, KSERVE).strace(&["-e", "signal=none"]).settle();
+    assert_eq!(outcome, Outcome::Waits, "{process:?}");
+    process.stop(SIGKILL);
+    let log = process.strace_log();
+    let (mut count, mut calls, mut started) = (BTreeMap::new(), Vec::new(), false);
+    for name in log.lines().filter_map(|line| Some(line.split_once('(')?.0.trim())) {
+        let when = *count.entry(name).and_modify(|count| *count += 1).or_insert(1);
+        if started && name != "ppoll" {
+            calls.push((name.to_string(), when));
+        }
+        started |= name.starts_with("execve");
+    }
+    assert!(calls.len() > 30, "{calls:?}");
+    calls
+}
+
+/// What is at the destination, if anything is.
+fn there(sandbox: &Sandbox) -> Option<BTreeMap<String, String>> {
+    let path = sandbox.path("/mnt/models");
+    path.exists().then(|| tree(&path))
+}
+
+/// A tree's names and contents, without modes and times.
+fn contents(tree: BTreeMap<String, String>) -> Vec<(String, String)> {
+    let content = |what: String| match what.starts_with("->") {
+        true => what,
+        false => what.splitn(3, ' ').nth(2).unwrap_or_default().into(),
+    };
+    tree.into_iter().map(|(name, what)| (name, content(what))).collect()
+}
+
 /// Killed at each system call of a first start, and of a second: what is there is whole, and the next start tidies up.
 fn killed_at_any_moment(again: bool) {
-    let sandbox = || {
-        let sandbox = modelcar(Arch::native());
-        put_small_model(&sandbox, "one");
-        if again {
-            waiting(copying(&sandbox, KSERVE)).stop(SIGKILL);
-        }
-        sandbox
-    };
-    let calls = {
-        let sandbox = sandbox();
-        let (mut process, outcome) = copying(&sandbox, KSERVE).strace(&["-e", "signal=none"]).settle();
-        assert_eq!(outcome, Outcome::Waits, "{process:?}");
-        process.stop(SIGKILL);
-        let log = process.strace_log();
-        let (mut count, mut calls, mut started) = (BTreeMap::new(), Vec::new(), false);
-        for name in log.lines().filter_map(|line| Some(line.split_once('(')?.0.trim())) {
-            let when = *count.entry(name).and_modify(|count| *count += 1).or_insert(1);
-            if started && name != "ppoll" {
-                calls.push((name.to_string(), when));
-            }
-            started |= name.starts_with("execve");
-        }
-        calls
-    };
-    assert!(calls.len() > 30, "{calls:?}");
-    for (call, when) in &calls {
-        let sandbox = sandbox();
-        let before = again.then(|| tree(&sandbox.path("/mnt/models")));
-        put_small_model(&sandbox, "two");
-        let new = tree(&sandbox.path("/models"));
+    for (call, when) in calls_of_a_start(again) {
+        let sandbox = before_a_start(again);
+        let (old, new) = (there(&sandbox), Some(tree(&sandbox.path("/models"))));
         let inject = format!("--inject={call}:signal=SIGKILL:when={when}");
         let (_, end) = copying(&sandbox, KSERVE).strace(&[&inject]).run();
         assert_eq!(end, End::Signal(SIGKILL), "{inject}");
-        let left = sandbox.path("/mnt/models").exists().then(|| tree(&sandbox.path("/mnt/models")));
-        assert!(left == before || left.as_ref() == Some(&new), "{inject}: {left:?}");
+        let left = there(&sandbox);
+        assert!(left == old || left == new, "{inject}: {left:?}");
         let process = waiting(copying(&sandbox, KSERVE));
         assert!(process.stderr().starts_with("link-model-and-wait: copied 3 files"), "{inject}: {process:?}");
         is_whole(&sandbox);
     }
+}
+
+/// Each system call of a restart fails: it copies by other means, or says so in one line and ends with 1; what is there
+/// is whole, and the next start copies.
+fn whatever_fails(error: &str) {
+    let mut failed = 0;
+    for (call, when) in calls_of_a_start(true) {
+        if ["getpid", "umask"].contains(&call.as_str()) {
+            continue; // they never fail
+        }
+        let sandbox = before_a_start(true);
+        let (old, new) = (there(&sandbox), Some(tree(&sandbox.path("/models"))));
+        let inject = format!("--inject={call}:error={error}:when={when}");
+        let (process, outcome) = copying(&sandbox, KSERVE).strace(&[&inject]).settle();
+        let left = there(&sandbox).map(contents);
+        let is_new = left == new.map(contents);
+        match outcome {
+            // Without its attributes, perhaps: not everybody may set them.
+            Outcome::Waits => assert!(is_new, "{inject}: {left:?}"),
+            Outcome::Ended(end) => {
+                assert_eq!((end, process.stderr().lines().count()), (End::Code(1), 1), "{inject}: {process:?}");
+                assert!(is_new || left == old.map(contents), "{inject}: {left:?}");
+                failed += 1;
+            }
+        }
+        drop(process);
+        waiting(copying(&sandbox, KSERVE));
+        assert_eq!(there(&sandbox), Some(tree(&sandbox.path("/models"))), "{inject}");
+    }
+    assert!(failed > 10, "{failed}");
+}
+
+#[test]
+fn whatever_fails_with_an_error_of_the_disk_what_is_there_is_whole() {
+    whatever_fails("EIO");
+}
+
+#[test]
+fn whatever_is_not_permitted_what_is_there_is_whole() {
+    whatever_fails("EPERM");
+}
+
+#[test]
+fn whatever_the_kernel_does_not_know_what_is_there_is_whole() {
+    whatever_fails("ENOSYS");
 }
 
 #[test]
