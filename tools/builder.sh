@@ -14,16 +14,18 @@ STAND_IN_VOLUMES=()
 CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 debian_image() { # debian_image TAG PACKAGE,...
-  local mirror log=$CONTAINERS/debian.log
+  local mirror why log=$CONTAINERS/debian.log
   mirror=$(debian_mirror)
   [ -n "$CODENAME" ] && [ -n "$mirror" ] ||
     die "$1 cannot be made: this machine has no package source of Debian; name an image that has Rust with RUST_IMAGE="
   tools/packages.sh mmdebstrap ca-certificates
   slow 60 "making $1 from Debian $CODENAME, once"
   # By way of a file: half a system is never imported.
-  if ! mmdebstrap --quiet --dpkgopt=force-unsafe-io --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
+  if ! apart mmdebstrap --quiet --dpkgopt=force-unsafe-io --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
     ! podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null 2>>"$log"; then
+    why=$(cause "$log") # while the disk is still full
     rm -f "$CONTAINERS/debian.tar"
+    [ -z "$why" ] || die "$1 cannot be made from Debian $CODENAME: $why"
     die_of "$log" "$1 cannot be made from Debian $CODENAME"
   fi
   rm "$CONTAINERS/debian.tar"

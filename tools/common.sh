@@ -66,6 +66,7 @@ ended() {
   trap - EXIT
   [ "$status" = 0 ] || why=$(cause /dev/null)
   silence
+  [ -z "$APART" ] || { kill -- "-$APART" && wait "$APART"; } 2>/dev/null || true
   cleanup || true
   if [ "$FIRST" = $$ ]; then
     case $status in
@@ -81,6 +82,19 @@ trap ended EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# In a process group of its own, which ends with us: mmdebstrap, when it fails, sends SIGHUP to the group that it is in.
+APART=
+apart() {
+  local status=0
+  set -m
+  "$@" </dev/null &
+  APART=$!
+  set +m
+  wait "$APART" || status=$?
+  APART=
+  return $status
+}
 
 # Says what begins and how many seconds it usually takes; then, where a person watches, every ten that it goes on.
 HEART=

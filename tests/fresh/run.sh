@@ -61,7 +61,7 @@ base() { # base SUITE: a minimal system, as a file
   mirror=$(debian_mirror)
   [ -n "$mirror" ] || die "this machine has no package source of Debian"
   slow 60 "making a minimal $1, once"
-  mmdebstrap --quiet --variant=minbase --include=make,git,ca-certificates,sudo "$1" "$OUT/$1.new" "$mirror" --format=tar 2>"$OUT/$1.log" ||
+  apart mmdebstrap --quiet --variant=minbase --include=make,git,ca-certificates,sudo "$1" "$OUT/$1.new" "$mirror" --format=tar 2>"$OUT/$1.log" ||
     die_of "$OUT/$1.log" "no minimal $1 can be made"
   mv "$OUT/$1.new" "$OUT/$1.tar"
 }

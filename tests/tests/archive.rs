@@ -58,6 +58,7 @@ const GNU: &[&str] = &["tar", "--numeric-owner", "--warning=no-timestamp", "-xpf
 const BUSYBOX: &[&str] = &["busybox", "tar", "-xpf", "-"];
 const PYTHON: &[&str] = &[
     "python3",
+    "-Wignore", // newer ones announce what 3.14 will do otherwise
     "-c",
     "import sys, tarfile\nwith tarfile.open(fileobj=sys.stdin.buffer, mode='r|') as tar: tar.extractall(numeric_owner=True)",
 ];
