@@ -15,9 +15,10 @@ again() { for _ in {1..20}; do ! "$@" || return 0; sleep 10; done; return 1; }
 
 kubectl apply -f https://github.com/cert-manager/cert-manager/releases/download/v1.16.1/cert-manager.yaml
 kubectl wait --for condition=Available --timeout 5m --namespace cert-manager deployment --all
+kubectl create namespace kserve # not every release brings it
 again kubectl apply --server-side -f "https://github.com/kserve/kserve/releases/download/$kserve/kserve.yaml"
 kubectl wait --for condition=Available --timeout 5m --namespace kserve deployment/kserve-controller-manager
-again kubectl apply --server-side -f "https://github.com/kserve/kserve/releases/download/$kserve/kserve-cluster-resources.yaml"
+again kubectl apply --server-side --force-conflicts -f "https://github.com/kserve/kserve/releases/download/$kserve/kserve-cluster-resources.yaml"
 kubectl patch configmap/inferenceservice-config --namespace kserve --type strategic \
   --patch '{"data": {"deploy": "{\"defaultDeploymentMode\": \"RawDeployment\"}"}}'
 examples/enable-modelcar.sh

@@ -44,16 +44,19 @@ build_crio() {
 }
 
 build_gvisor() {
-  local file overlay=()
+  local sources shim=() copy=$out/../gvisor
   if ! may_lower_oom_score; then
-    file=$(directory gvisor.dev/gvisor)/pkg/shim/v1/manager.go
-    grep -q 'oomScoreMax = -999' "$file" || die "$file does not set the OOM score as it did: look how it can be left out"
-    sed 's/oomScoreMax = -999/oomScoreMax = 0/' "$file" >"$out/../manager.go"
-    printf '{"Replace": {"%s": "%s"}}' "$file" "$(realpath "$out/../manager.go")" >"$out/../overlay.json"
-    overlay=(-overlay "$out/../overlay.json")
+    sources=$(directory gvisor.dev/gvisor)
+    grep -q 'oomScoreMax = -999' "$sources/pkg/shim/v1/manager.go" || die "gVisor's shim sets the OOM score otherwise than it did"
+    rm -rf "$copy" && mkdir "$copy"
+    cp -r --no-preserve=mode "$sources" "$copy/gvisor"
+    sed -i 's/oomScoreMax = -999/oomScoreMax = 0/' "$copy/gvisor/pkg/shim/v1/manager.go"
+    cp go.mod go.sum "$copy/"
+    go mod edit -replace "gvisor.dev/gvisor=$(realpath "$copy")/gvisor" "$copy/go.mod"
+    shim=(-modfile "$copy/go.mod")
   fi
   CGO_ENABLED=0 go build -ldflags '-s -w' -o "$out/runsc" gvisor.dev/gvisor/runsc
-  CGO_ENABLED=0 go build "${overlay[@]}" -ldflags '-s -w' -o "$out/containerd-shim-runsc-v1" gvisor.dev/gvisor/shim
+  CGO_ENABLED=0 go build "${shim[@]}" -ldflags '-s -w' -o "$out/containerd-shim-runsc-v1" gvisor.dev/gvisor/shim
 }
 
 # The manager's image is made of the file alone: no C library.

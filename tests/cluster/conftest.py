@@ -281,12 +281,3 @@ def seconds():
     """How long something took so far."""
     start = time.monotonic()
     return lambda: time.monotonic() - start
-
-
-@pytest.fixture(scope="session")
-def gvisor(cluster):
-    """The RuntimeClass of that name."""
-    cluster.apply(
-        {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}, "handler": "runsc"}
-    )
-    return "gvisor"

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -207,6 +208,9 @@ class Inside:
         run("mount", "--rbind", self.path("var"), "/var")
         for name, value in SYSCTLS.items():
             run("mount", "--bind", self.write(f"sysctl/{name}", f"{value}\n"), f"/proc/sys/{name}")
+        # With files over some of it, /proc is not whole; and a user namespace may mount one only where a whole one is.
+        Path("/run/proc").mkdir()
+        run("mount", "-t", "proc", "proc", "/run/proc")
         with open("/etc/hosts", "a") as hosts:
             hosts.write(f"\n{ADDRESS} {REGISTRY} node\n127.0.0.1 localhost\n")
 
@@ -603,6 +607,11 @@ class Node:
             raise RuntimeError(
                 f"no node: {failed.read_text() if failed.exists() else (self.folder / 'keeper.log').read_text()}"
             )
+        kubectl = self.folder / "kubectl"  # for who develops
+        kubectl.write_text(
+            f'#!/bin/sh\n[ "$(id -u)" = 0 ] || exec sudo "$0" "$@"\nexec {shlex.join(self.enter("kubectl"))} "$@"\n'
+        )
+        kubectl.chmod(0o755)
         return self
 
     def stop(self):

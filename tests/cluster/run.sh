@@ -56,15 +56,15 @@ if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
 fi
 
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients
-root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=RUNTIME,KSERVE,PREDICTOR_ARCHIVE,MODEL,PYTHONDONTWRITEBYTECODE,PYTHONPATH "$@"; fi; }
+root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=RECORD,RUNTIME,KSERVE,PREDICTOR_ARCHIVE,MODEL,PYTHONDONTWRITEBYTECODE,PYTHONPATH "$@"; fi; }
 case $what in
   up)
     root "$venv/bin/python" tests/cluster/node.py up "$node" "$RUNTIME"
-    say "a node, with nothing on it yet: target/cluster/node/kubectl get pods --all-namespaces"
+    say "a node with nothing on it yet, until make cluster-down: target/cluster/node/kubectl get pods --all-namespaces"
     ;;
   test)
     cd tests/cluster
-    [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_examples.py test_people.py test_life.py
+    [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_examples.py test_people.py test_life.py test_permissions.py
     root "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"
     ;;
   *) die "test, up or down?" ;;
