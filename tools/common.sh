@@ -43,7 +43,7 @@ die() { echo "${0##*/}: $*" >&2; exit $SAID; }
 
 # What a failure's log tells of causes that lie outside of this repository, and what to do; nothing if it tells none.
 cause() { # cause [LOG]
-  if grep -qsi 'no space left on device' "$@" || [ "$(df -Pm . "${TMPDIR:-/tmp}" | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)" -lt 2 ]; then
+  if grep -qsi 'no space left on device' "$@" || [ "$(df -Pm . target "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)" -lt 2 ]; then
     echo "the disk is full: free some space, then run the same command again"
   elif grep -qsiE 'could not resolve|temporary failure|name resolution|unreachable|no such host|could not connect|cannot initiate the connection|i/o timeout' "$@"; then
     echo "the network cannot be reached: run the same command again when it can"
