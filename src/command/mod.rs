@@ -221,6 +221,8 @@ pub struct Context<'a> {
     pub file: Option<ZStr<'a>>,
     /// What `set` has set.
     pub settings: Settings,
+    /// Somewhere in the script, `-e` is.
+    pub exits_on_error: bool,
     /// Where `cd` goes back to.
     pub back: Back,
     /// A link has been made: whoever follows it will look into this process.
@@ -247,6 +249,7 @@ impl<'a> Context<'a> {
             script: None,
             file: None,
             settings: Settings { exit_on_error: false, unset_is_error: false },
+            exits_on_error: false,
             back: Back::Never,
             linked: false,
         }

@@ -131,6 +131,7 @@ fn settings(context: &mut Context) -> Done<bool> {
                 }
                 _ => return Err(context.refuse(word, NOT_SUPPORTED)),
             }
+            context.exits_on_error |= set.exit_on_error;
             if context.run {
                 context.settings = set;
             }

@@ -244,7 +244,7 @@ impl<'c, 'a> Shell<'c, 'a> {
         let (at, token, run, tested) = (self.at, self.token, self.context.run, self.tested);
         let before = self.context.streams;
         let mut opened = None;
-        if run && (self.redirects || self.context.settings.exit_on_error) {
+        if run && (self.redirects || self.context.exits_on_error) {
             self.context.run = false;
             self.body();
             self.context.run = true;
@@ -324,9 +324,6 @@ impl<'c, 'a> Shell<'c, 'a> {
             self.test();
             self.expect(Token::THEN);
             let taken = self.context.run && self.context.status == 0;
-            if self.context.run {
-                self.context.status = 0; // if there is no branch
-            }
             open &= self.context.run && !taken;
             self.context.run = taken;
             self.list();
@@ -337,6 +334,8 @@ impl<'c, 'a> Shell<'c, 'a> {
         if self.token == Token::ELSE {
             self.context.run = open && !self.context.over;
             self.list();
+        } else if open && !self.context.over {
+            self.context.status = 0; // there is no branch
         }
         self.expect(Token::FI);
         self.context.run = run && !self.context.over;

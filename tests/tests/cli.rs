@@ -225,6 +225,12 @@ on_every_architecture!(the_exit_code_is_the_scripts, |arch| {
         ("test -f /models/model.bin", 0),
         ("test -f /models", 1),
         ("exec true", 0),
+        ("if false; then :; else exit; fi", 1),
+        ("if false; then :; elif exit; then :; fi", 1),
+        ("if (exit 3); then :; fi", 0),
+        ("{ set -e; false; exit 5; } || exit 6", 5),
+        ("( set -e; false; true ) || exit 6", 0),
+        ("if set -e; false; true; then exit 7; fi", 7),
     ] {
         assert_eq!(script(&sandbox, script_text), (code, String::new(), String::new()), "{script_text:?}");
     }

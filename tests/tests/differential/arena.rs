@@ -8,7 +8,7 @@ use super::setup::{Setup, Step};
 use conformance::raw::{block, clone3, exit, set_action, wait_for_ever};
 use conformance::{Arch, system_call};
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -21,6 +21,10 @@ use std::{mem, ptr, thread};
 /// Where the roots are, in a file system of their own that hides what is there: a directory that every machine has,
 /// and that no test looks at.
 const PLACE: &str = "/sys";
+
+/// The commands that the shells have as they are; `ln` and `ls` have the listed differences worked in.
+const TOOLS: [&str; 12] =
+    ["mkdir", "chmod", "sleep", "echo", "true", "false", "test", "[", "cat", "readlink", "rm", "touch"];
 
 /// What the number of each process is, in all three roots: what `$$` gives.
 pub const PID: i32 = 4242;
@@ -178,7 +182,8 @@ impl Arena {
         let script = cstring(script);
         let argv = [c"sh".as_ptr(), c"-c".as_ptr(), script.as_ptr(), ptr::null()];
         let path = if setup.raw_tools { c"PATH=/real" } else { c"PATH=/bin" };
-        let env = [path.as_ptr(), c"LC_ALL=C".as_ptr(), ptr::null()];
+        let variables = [c"LC_ALL=C", c"V=value", c"N=d", c"EMPTY=", c"BLANK=two  words"];
+        let env: Vec<_> = [path].into_iter().chain(variables).map(CStr::as_ptr).chain([ptr::null()]).collect();
         let (stdin, stdout, stderr) = (self.stdin.as_raw_fd(), self.stdout.as_raw_fd(), self.stderr.as_raw_fd());
         let uid = setup.uid;
         let child = || {
@@ -369,7 +374,7 @@ fn install(shell: Shell, base: &Path) {
                     fs::copy(target, base.join("usr/lib64").join(entry.file_name())).expect("a copy of the loader");
                 }
             }
-            for name in ["mkdir", "chmod", "sleep", "echo", "true", "false", "test", "["] {
+            for name in TOOLS {
                 symlink(Path::new("/real").join(name), bin.join(name)).expect(name);
             }
             wrapper("ln", &super::differences::ln("/real/dash", "/real/ln -sfT"));
@@ -380,7 +385,7 @@ fn install(shell: Shell, base: &Path) {
             assert!(busybox.is_file(), "busybox is missing: install busybox-static");
             fs::copy(busybox, bin.join("busybox")).expect("a copy of busybox");
             fs::create_dir_all(base.join("real")).expect("/real");
-            for name in ["mkdir", "chmod", "sleep", "echo", "true", "false", "test", "["] {
+            for name in TOOLS {
                 symlink("busybox", bin.join(name)).expect(name);
             }
             let sh = "/bin/busybox sh";

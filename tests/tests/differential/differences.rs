@@ -210,7 +210,7 @@ pub fn all() -> Vec<Difference> {
 /// Before each script for dash: what `echo` does here.
 pub const DASH_PRELUDE: &str = "echo() {
   case \"$*\" in *\\\\*) printf . >>/hits/echo-keeps-backslashes ;; esac
-  if [ \"$1\" = -n ]; then shift; printf %s \"$*\"; else printf '%s\\n' \"$*\"; fi
+  if [ \"${1-}\" = -n ]; then shift; printf %s \"$*\"; else printf '%s\\n' \"$*\"; fi
 }
 ";
 

@@ -25,6 +25,32 @@ pub const PRODUCTIONS: &[&str] = &[
     "command: until",
     "command: loop of several rounds",
     "command: keyword behind )",
+    "compound: if",
+    "compound: elif",
+    "compound: else",
+    "compound: { }",
+    "simple: redirection in front",
+    "redirection: >",
+    "redirection: >>",
+    "redirection: <",
+    "redirection: >&2",
+    "redirection: 2>&1",
+    "redirection: of a compound command",
+    "parameter: $NAME",
+    "parameter: ${NAME}",
+    "parameter: ${NAME:-word}",
+    "parameter: in \" \"",
+    "pattern: *",
+    "pattern: ?",
+    "pattern: [ ]",
+    "cd",
+    "cd in ( )",
+    "set -e",
+    "set +e",
+    "cat",
+    "rm",
+    "touch",
+    "readlink",
     "command: exec",
     "command: lone exec",
     "command: simple",
@@ -316,7 +342,131 @@ impl Generator<'_> {
         if !compound {
             return self.simple();
         }
-        if self.chance(35) { self.parentheses() } else { self.repeat() }
+        match self.random.below(10) {
+            0..3 => self.parentheses(),
+            3..5 => self.choice(),
+            5 => self.braces(),
+            _ => self.repeat(),
+        }
+        if self.chance(10) {
+            self.cover("redirection: of a compound command");
+            self.redirection();
+        }
+    }
+
+    fn braces(&mut self) {
+        self.cover("compound: { }");
+        self.push("{");
+        self.blank();
+        self.list(3);
+        self.separator();
+        self.push("}");
+    }
+
+    fn choice(&mut self) {
+        self.cover("compound: if");
+        self.push("if");
+        self.list_until("then");
+        if self.chance(25) {
+            self.list_until("elif");
+            self.cover("compound: elif");
+            self.list_until("then");
+        }
+        if self.chance(50) {
+            self.list_until("else");
+            self.cover("compound: else");
+        }
+        self.list_until("fi");
+    }
+
+    /// Of standard output to a file, or of what exists; what goes to standard error is different in each shell.
+    fn redirection(&mut self) {
+        self.blank();
+        match self.random.below(5) {
+            0 => {
+                self.cover("redirection: <");
+                self.push("<");
+                self.maybe_blank();
+                self.file();
+            }
+            1 => {
+                self.cover("redirection: >&2");
+                self.push(">&2");
+            }
+            2 => {
+                self.cover("redirection: >>");
+                self.push(">>");
+                self.maybe_blank();
+                self.file();
+            }
+            _ => {
+                self.cover("redirection: >");
+                self.push_one(&[">", "1>"]);
+                self.maybe_blank();
+                self.file();
+            }
+        }
+    }
+
+    /// A file to read or write: one that may be there, or something else that is no file.
+    fn file(&mut self) {
+        let name = self.random.pick(&["out", "out2", "d/out", "model.bin", "a", "missing/out"]).as_bytes().to_vec();
+        // BusyBox has 1 where a redirection fails, dash and POSIX a number above that.
+        self.skip_busybox = true;
+        self.word(&name);
+    }
+
+    /// There, or back to where it began: a shell says 2 if it cannot.
+    fn cd(&mut self) {
+        let inside = self.chance(50);
+        self.cover(if inside { "cd in ( )" } else { "cd" });
+        self.push(if inside { "(cd" } else { "{ cd" });
+        self.path_but("");
+        self.push(" || cd /mnt");
+        if inside {
+            self.separator();
+            self.simple();
+            self.push(")");
+        } else {
+            self.push("; }");
+        }
+    }
+
+    fn set(&mut self) {
+        let on = self.chance(70);
+        self.cover(if on { "set -e" } else { "set +e" });
+        self.push_one(if on {
+            &["set -e", "set -eu", "set -o errexit", "set -e -u"]
+        } else {
+            &["set +e", "set +o errexit"]
+        });
+    }
+
+    /// A tool that has no listed difference.
+    fn tool(&mut self) {
+        let name = *self.random.pick(&["cat", "rm", "rm", "touch", "readlink"]);
+        if self.chance(10) {
+            self.cover("simple: redirection in front");
+            self.push_one(&[">out ", ">>out2 ", ">&2 "]);
+        }
+        self.cover(name);
+        self.name(name, false);
+        if name == "rm" {
+            self.push_one(&[" -f", " -rf", " -r", "", " -R"]);
+        }
+        for index in 0..=self.random.below(2) {
+            if index > 0 && name == "readlink" {
+                break; // BusyBox 1.35 knows one
+            }
+            self.blank();
+            let mut path = self.operand();
+            // Where a file is named as a directory GNU's rm -f is silent; BusyBox complains, or removes it.
+            self.skip_busybox |= name == "rm" && path.contains(&b'/');
+            while name == "rm" && path.len() > 1 && path.ends_with(b"/") {
+                path.pop();
+            }
+            self.word(if path.starts_with(b"-") || path == b"." { b"d" } else { &path });
+        }
     }
 
     fn parentheses(&mut self) {
@@ -426,7 +576,15 @@ impl Generator<'_> {
             56..70 => self.ls(exec),
             70..77 => self.chmod(exec),
             77..80 => self.sleep(exec),
-            80..82 if !self.looping || self.chance(30) => self.exit(),
+            80 | 81 if !self.looping || self.chance(30) => self.exit(),
+            82 => {
+                // Nothing that the shells say otherwise: these say nothing.
+                self.cover("redirection: 2>&1");
+                self.push_one(&["2>&1 true", ": 2>&1", "false 2>&1", "echo x 2>&1"]);
+            }
+            83 => self.cd(),
+            85 => self.set(),
+            86..90 => self.tool(),
             84 if self.chance(30) => {
                 // A listing may be empty or long; as a name it is most often an unknown one.
                 self.cover("name of a command out of $( ls )");
@@ -497,7 +655,9 @@ impl Generator<'_> {
         }
         for index in 0..count {
             self.blank();
-            if self.chance(50) {
+            if index > 0 && self.chance(20) {
+                self.expansion();
+            } else if self.chance(50) {
                 self.text(index == 0);
             } else {
                 let name = self.operand();
@@ -719,6 +879,26 @@ impl Generator<'_> {
     }
 
     // Words.
+
+    /// What the environment and the directory have.
+    fn expansion(&mut self) {
+        let (production, words): (_, &[&str]) = match self.random.below(7) {
+            0 => ("parameter: $NAME", &["$V", "x$V", "$V/$N", "$EMPTY"]),
+            1 => ("parameter: ${NAME}", &["${V}", "${V}x", "a${EMPTY}b"]),
+            2 => (
+                "parameter: ${NAME:-word}",
+                &["${UNSET:-w}", "${V:-w}", "${EMPTY:-${V}}", "${UNSET:-}", "x${UNSET:-a/b}"],
+            ),
+            3 => {
+                ("parameter: in \" \"", &["\"$V\"", "\"$BLANK x\"", "\"${BLANK}\"", "\"${UNSET:-a b}\"", "\"$EMPTY\""])
+            }
+            4 => ("pattern: *", &["*", "d/*", "*/*", "./*", "m*l*", "/mnt/*", "*.y", "no*thing", "'*'*", ".*d"]),
+            5 => ("pattern: ?", &["?", "d/?", "./??", "?/?", "m?dels"]),
+            _ => ("pattern: [ ]", &["[ab]", "[a-e]*", "[!a]", "d/[!.]*", "[]x]", "[a", "m[m-q]d*", "[d]/[a]"]),
+        };
+        self.cover(production);
+        self.push_one(words);
+    }
 
     fn operand(&mut self) -> Vec<u8> {
         match self.random.below(20) {

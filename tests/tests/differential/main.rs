@@ -61,7 +61,7 @@ fn compare(arena: &mut Arena, script: &Script) -> Result<(), (Kind, String)> {
             seen.insert(shell, arena.run(shell, &script.setup, &text, script.may_wait));
         }
     }
-    let kind = difference(&seen).filter(|kind| !is_option_that_ls_printed(script, kind));
+    let kind = difference(&seen).filter(|_| !is_option_that_ls_printed(script, &seen[&Shell::Ours].stderr));
     kind.map_or(Ok(()), |kind| {
         let mut report = String::new();
         for (shell, seen) in &seen {
@@ -110,14 +110,13 @@ fn difference(seen: &BTreeMap<Shell, Seen>) -> Option<Kind> {
 
 /// Whether it is the one listed difference that cannot be worked into the shells' tools, `ls-printed-an-option`: an
 /// operand is the output of `ls`, and there is a file with an option's name.
-fn is_option_that_ls_printed(script: &Script, kind: &Kind) -> bool {
-    let Kind::Refused(stderr) = kind else { return false };
+fn is_option_that_ls_printed(script: &Script, stderr: &[u8]) -> bool {
     let printed = script.text.windows(4).any(|text| text == b"$(ls" || text == b"(/bi");
     let options = script.setup.steps.iter().map(Step::path).filter_map(|path| path.rsplit('/').next());
     printed
         && options
             .filter(|name| name.starts_with('-'))
-            .any(|name| String::from_utf8_lossy(stderr).ends_with(&format!(": {name}: not supported\n")))
+            .any(|name| String::from_utf8_lossy(stderr).contains(&format!(": {name}: not supported\n")))
 }
 
 /// Whether the last line says that something is not understood.
@@ -272,7 +271,7 @@ fn generated_scripts_agree(count: usize, seed: u64) {
 
 #[test]
 fn generated_scripts_do_what_they_do_in_dash_and_busybox() {
-    let count = number("DIFFERENTIAL_COUNT").unwrap_or(3000) as usize;
+    let count = number("DIFFERENTIAL_COUNT").unwrap_or(5000) as usize;
     generated_scripts_agree(count, number("DIFFERENTIAL_SEED").unwrap_or(20_260_821));
 }
 
@@ -351,13 +350,9 @@ fn the_machines_own_files_stay_as_they_are() {
     assert_eq!(error, Err(ErrorKind::ReadOnlyFilesystem));
 }
 
-/// What docs/contract.md has and the generator does not make yet. It may only become less: what is made is no longer here.
+/// What docs/contract.md has and these scripts do not: the tests of those commands have it (`copy.rs`, `look.rs`,
+/// `tools.rs`, `archive.rs`). It may only become less: what is made is no longer here.
 const NOT_GENERATED: &[&str] = &[
-    ">&",
-    ">>",
-    "cat",
-    "cd",
-    "compound",
     "cp",
     "cp -P",
     "cp -R",
@@ -368,37 +363,18 @@ const NOT_GENERATED: &[&str] = &[
     "cp -p",
     "cp -r",
     "cp -v",
-    "elif",
-    "else",
-    "if",
     "ln -T",
     "ln -v",
     "ls -F",
-    "ls -R",
     "ls -h",
     "ls -l",
     "ls -r",
     "mkdir -m",
-    "parameter",
-    "pattern",
-    "readlink",
     "readlink -n",
-    "redirection",
-    "rm",
-    "rm -R",
-    "rm -f",
-    "rm -r",
-    "set",
-    "set -e",
-    "set -o",
-    "set -u",
-    "simple",
     "tail",
     "tail -f",
     "tar",
     "tar -C",
-    "then",
-    "touch",
 ];
 
 /// All that docs/contract.md says the language has is in the scripts that are generated: each rule of the grammar and
