@@ -366,6 +366,7 @@ const NOT_GENERATED: &[&str] = &[
     "ln -T",
     "ln -v",
     "ls -F",
+    "ls -d",
     "ls -h",
     "ls -l",
     "ls -r",
