@@ -70,7 +70,8 @@ def changes(before, after):
     for part, old in before.items():
         new = after[part]
         said += [f"{part}: {name} is new" for name in new.keys() - old.keys()]
-        said += [f"{part}: {name} is gone" for name in old.keys() - new.keys()]
+        if part not in ("control groups", "/run"):  # others end theirs whenever they like
+            said += [f"{part}: {name} is gone" for name in old.keys() - new.keys()]
         said += [
             f"{part}: {name} was {old[name]!r}, is {new[name]!r}"
             for name in old.keys() & new.keys()

@@ -31,6 +31,7 @@ packages=(busybox-static containernetworking-plugins curl docker-registry etcd-s
 [ "$RUNTIME" = containerd ] || packages+=(conmon)
 tools/packages.sh "${packages[@]}"
 runtime=("$RUNTIME")
+[ "$RUNTIME" != containerd ] || runtime+=(gvisor)
 tests/cluster/build.sh kubernetes runc "${runtime[@]}" "kserve-$KSERVE"
 
 # shellcheck source=tests/e2e/predictor.sh
