@@ -80,6 +80,8 @@ pub struct Shell<'c, 'a> {
     redirects: bool,
     /// What the words at hand were put together from.
     word: word::Parts,
+    /// Standard error as it was before the redirections of the command at hand: words come first.
+    error: Fd,
 }
 
 impl<'c, 'a> Shell<'c, 'a> {
@@ -94,6 +96,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             tested: false,
             redirects: false,
             word: word::Parts::default(),
+            error: Fd::STDERR,
         }
     }
 
@@ -381,6 +384,7 @@ impl<'c, 'a> Shell<'c, 'a> {
         self.context.memory.clear();
         let mark = self.context.memory.mark();
         let before = self.context.streams;
+        self.error = before.error;
         let mut opened = None;
         (self.context.open, self.context.pattern) = (false, false);
         let start = self.at;

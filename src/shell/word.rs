@@ -301,7 +301,9 @@ impl<'a> Shell<'_, 'a> {
         }
         self.context.capture = if test { Capture::Beginning } else { Capture::All };
         let name = self.context.name;
+        let error = core::mem::replace(&mut self.context.streams.error, self.error);
         self.context.call(words);
+        self.context.streams.error = error;
         self.context.capture = Capture::No;
         self.context.memory.lower(mark, from);
         while self.context.memory.strip(mark, '\n') {}
