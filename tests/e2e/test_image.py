@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import tarfile
 from io import BytesIO
@@ -82,11 +83,15 @@ def test_image_built_for_two_platforms_and_pushed_as_a_list(tmp_path):
     found = {m["platform"]["architecture"]: json.loads(blob(m)) for m in json.loads(blob(index))["manifests"]}
     assert sorted(found) == ["amd64", "arm64"]
     for arch, manifest in found.items():
-        files = {}
+        files, links = {}, {}
         for layer in manifest["layers"]:
             with tarfile.open(fileobj=BytesIO(blob(layer))) as tar:
                 files |= {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+                links |= {m.name: m.linkname for m in tar if m.issym()}
         assert sorted(files) == ["bin/link-model-and-wait", "etc/group", "etc/passwd"]
+        (names,) = re.findall(r"has a link for each of (.*?)\.\n", (ROOT / "docs/contract.md").read_text(), re.S)
+        assert sorted(links) == sorted(f"bin/{name}" for name in re.findall(r"`([^`]+)`", names))
+        assert set(links.values()) == {"link-model-and-wait"}
         # Of the same Rust only if it is this machine's.
         if os.environ.get("STAND_IN"):
             assert files["bin/link-model-and-wait"] == (ROOT / f"dist/linux/{arch}/link-model-and-wait").read_bytes()

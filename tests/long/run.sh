@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests that take minutes on the shipped files: 1,000 starts and stops natively, as many emulated, 1,000 kills
-# at random moments, 500 sidecars at once. `make binaries` first; as root, as the other tests.
+# at random moments, 500 sidecars at once, a directory of 1,000,000 files. `make binaries` first; as root, as the other tests.
 #
 # usage: tests/long/run.sh [STARTS [SIDECARS]]
 set -euo pipefail

@@ -1,7 +1,9 @@
-//! Tests that take minutes: many starts and stops, natively and emulated; kills at random moments; many at once.
+//! Tests that take minutes: many starts and stops, natively and emulated; kills at random moments; many at once; many
+//! files.
 //!
 //! `long [STARTS [SIDECARS]]`. One line for each test; `INFO` lines and a table say what was measured.
 
+mod many;
 mod memory;
 
 use conformance::{Arch, End, Outcome, Pod, Process, Program, Sandbox, Setup};
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 /// KServe's sidecar, after the kubelet has expanded it.
 const ARGV: [&str; 4] =
     ["/bin/link-model-and-wait", "sh", "-c", "ln -sf /proc/$$/root/models /mnt/models && sleep infinity"];
+/// So many files are in a directory that all commands walk.
+const FILES: usize = 1_000_000;
 /// The user and group that KServe's pods run it by.
 const USER: (u32, u32) = (1010, 0);
 /// How a name begins that a kill between the two steps of a replacement leaves; a number that nobody can foresee follows.
@@ -42,6 +46,7 @@ fn main() {
         }
     });
     report.run(&format!("{sidecars} sidecars at once, {}", native.name()), || together(native, sidecars));
+    report.run(&format!("{FILES} files in one directory, {}", native.name()), || many::walks(FILES));
     report.run("nothing of it is left", || {
         assert_eq!(own_files(), before, "open files of the test program");
         assert_eq!(children(), "", "children of the test program");
