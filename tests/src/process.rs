@@ -303,10 +303,12 @@ fn status(pid: i32, field: &str) -> Option<String> {
 }
 
 fn blocked_in(pid: i32) -> Option<(c_long, Vec<u64>)> {
-    if !status(pid, "State")?.starts_with('S') {
+    // Before and after: a tracer may stop it meanwhile at the entry to a call that will fail.
+    let sleeps = || status(pid, "State").is_some_and(|state| state.starts_with('S'));
+    if !sleeps() {
         return None;
     }
-    let line = fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+    let line = fs::read_to_string(format!("/proc/{pid}/syscall")).ok().filter(|_| sleeps())?;
     let mut words = line.split_whitespace();
     let number = words.next()?.parse().ok()?;
     Some((number, words.filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()).collect()))
