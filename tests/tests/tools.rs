@@ -210,7 +210,7 @@ fn alike(
         good += usize::from(here.good());
         let lines = here.stderr.lines().all(|line| line.starts_with(&format!("{command}: ")) || line.contains(" -> "));
         let fine = here.good() == there.good() && here.stdout == there.stdout && here.tree == there.tree && lines;
-        if !fine || here.good() != !here.stderr.contains(&format!("{command}: ")) {
+        if !fine || here.good() == here.stderr.contains(&format!("{command}: ")) {
             failures.push(format!("{argv:?} {caller:?}\n{}", difference(&here, &there)));
         }
     }

@@ -212,7 +212,9 @@ fn place_output(place: &Place, argv: &[&str]) -> (End, Vec<u8>, String) {
 
 /// Whether it is an archive to its end: blocks of zeros there.
 fn is_whole(archive: &[u8]) -> bool {
-    archive.len() >= 1024 && archive.len() % 512 == 0 && archive[archive.len() - 1024..].iter().all(|byte| *byte == 0)
+    archive.len() >= 1024
+        && archive.len().is_multiple_of(512)
+        && archive[archive.len() - 1024..].iter().all(|byte| *byte == 0)
 }
 
 #[test]
