@@ -165,6 +165,7 @@ def limits(group_of):
     cpu, memory = group_of("cpu"), group_of("memory")
     if not cpu or not memory:
         return []
+    cpu, memory = f"{cpu}-limits", f"{memory}-limits"  # the one without is the whole benchmark's
     made = []
     for group in dict.fromkeys((cpu, memory)):
         os.mkdir(group)

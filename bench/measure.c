@@ -85,6 +85,13 @@ static int link_there(void)
 /* Ends it and whatever it has left. */
 static void finish(pid_t pid)
 {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    FILE *children = fopen(path, "r");
+    for (int child; children && fscanf(children, "%d", &child) == 1;) /* a shell's sleep may have a group of its own */
+        kill(child, SIGKILL);
+    if (children)
+        fclose(children);
     kill(-pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
