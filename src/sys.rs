@@ -70,7 +70,7 @@ impl Errno {
     }
 
     /// What a call returned, where success carries no value.
-    fn unit(result: isize) -> Result<(), Errno> {
+    pub fn unit(result: isize) -> Result<(), Errno> {
         match NonZeroIsize::new(result) {
             Some(number) => Err(Errno(number)),
             None => Ok(()),
@@ -524,17 +524,14 @@ pub fn map(length: usize) -> Result<NonNull<u8>, Errno> {
     NonNull::new(Errno::value(address)? as *mut u8).ok_or(Errno::ENOMEM)
 }
 
-/// Waits for ever. ppoll(2) on no descriptor: there is nothing that could wake it.
-///
-/// `EINTR` (a stop and continue, the freezer) is the only error after which waiting again can help.
-pub fn wait() -> Errno {
-    loop {
-        // SAFETY: all are null: no descriptor, no end, no other mask.
-        match Errno::unit(unsafe { arch::syscall6(nr::PPOLL, [0; 6]) }) {
-            Err(Errno::EINTR) | Ok(()) => {}
-            Err(error) => return error,
-        }
-    }
+/// Waits for ever, and keeps no memory but the page of the stack where the kernel's strings begin, and what lies above it:
+/// nobody comes back to what is below. If it cannot wait it calls `failed` with the kernel's result. madvise(2), ppoll(2).
+pub fn wait(start: &Start, failed: extern "C-unwind" fn(isize) -> !) -> ! {
+    // As much as the kernel maps to begin with (fs/exec.c, setup_arg_pages); what is not mapped is passed over.
+    const LENGTH: usize = 128 << 10;
+    // SAFETY: they are pages of the stack (what `Start::read` was owed) or, without arguments, none. What borrows from
+    // there lives in a caller, and this does not return.
+    unsafe { arch::wait(start.strings.wrapping_sub(LENGTH), LENGTH, failed) }
 }
 
 /// Sleeps for a time. clock_gettime(2), clock_nanosleep(2): until a moment, so that an interruption does not lengthen it.
@@ -648,6 +645,8 @@ pub struct Start<'a> {
     pub random: u64,
     /// The effective user: `AT_EUID`.
     pub euid: usize,
+    /// The page in which the lowest string begins, which is the first argument; 0 if there is none.
+    strings: usize,
 }
 
 impl<'a> Start<'a> {
@@ -667,6 +666,7 @@ impl<'a> Start<'a> {
     /// The caller owes that `frame` is the initial stack pointer.
     pub unsafe fn read(frame: *const usize) -> Self {
         const AT_NULL: usize = 0;
+        const AT_PAGESZ: usize = 6;
         const AT_EUID: usize = 12;
         const AT_RANDOM: usize = 25;
         const AT_EXECFN: usize = 31;
@@ -685,11 +685,13 @@ impl<'a> Start<'a> {
                 file: ZStr::new(c""),
                 random: 0,
                 euid: 0,
+                strings: *frame.add(1),
             };
             at = at.add(1);
             while *at != AT_NULL {
                 let value = *at.add(1);
                 match *at {
+                    AT_PAGESZ => start.strings &= value.wrapping_neg(),
                     AT_EUID => start.euid = value,
                     AT_RANDOM => start.random = (value as *const u64).read_unaligned(),
                     AT_EXECFN => start.file = *at.add(1).cast(),

@@ -11,6 +11,7 @@
 //! Linux `arch/arm64/kernel/entry.S`, `Documentation/arch/arm64/sve.rst`, `include/uapi/asm-generic/unistd.h`,
 //! `arch/arm64/kernel/signal.c`.
 
+use super::{EINTR, MADV_DONTNEED};
 use core::arch::asm;
 
 /// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
@@ -89,11 +90,43 @@ pub fn exit_group(status: u8) -> ! {
     }
 }
 
+/// Gives `length` bytes of stack from `from` back to the kernel, and waits for ever. madvise(2) with `MADV_DONTNEED`,
+/// ppoll(2) on no descriptor; again after `EINTR` (a stop and continue, the freezer), which alone can be helped by waiting
+/// again. With any other result it calls `failed`, on a stack of zeros.
+///
+/// # Safety
+/// The caller owes that nobody needs what lies in the range; this function's own frame may.
+#[inline(always)]
+pub unsafe fn wait(from: usize, length: usize, failed: extern "C-unwind" fn(isize) -> !) -> ! {
+    // SAFETY: between the two calls and behind them only registers are used; `failed` does not return.
+    unsafe {
+        asm!(
+            "svc 0",           // madvise: if the kernel does not, all else is as well
+            "2:",
+            "mov x8, #{ppoll}",
+            "mov x0, xzr",     // no descriptors:
+            "mov x1, xzr",     // none
+            "mov x2, xzr",     // no end
+            "mov x3, xzr",     // no other mask,
+            "mov x4, xzr",     // of no size
+            "svc 0",
+            "cmn x0, #{eintr}",
+            "b.eq 2b",
+            "br x9",           // a jump: nothing returns; the result is the one argument
+            ppoll = const nr::PPOLL,
+            eintr = const EINTR,
+            in("x8") nr::MADVISE, in("x0") from, in("x1") length, in("x2") MADV_DONTNEED,
+            in("x9") failed,   // which the kernel leaves alone
+            options(noreturn),
+        );
+    }
+}
+
 /// System call numbers.
 pub mod nr {
     pub use sc::nr::{
         CAPSET, CHDIR, CLOCK_GETTIME, CLOCK_NANOSLEEP, CLOSE, COPY_FILE_RANGE, EXIT_GROUP, FACCESSAT, FADVISE64,
-        FCHDIR, FCHMOD, FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MKDIRAT, MMAP, MUNMAP, OPENAT,
+        FCHDIR, FCHMOD, FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MADVISE, MKDIRAT, MMAP, MUNMAP, OPENAT,
         PPOLL, PRCTL, READ, READLINKAT, RENAMEAT2, RT_SIGACTION, RT_SIGPROCMASK, SENDFILE, STATX, SYMLINKAT, UMASK,
         UNLINKAT, UNSHARE, UTIMENSAT, WRITE, WRITEV,
     };

@@ -10,6 +10,7 @@
 //! | `syscall6` | system call of up to six arguments |
 //! | `mmap` | only where its arguments are not passed as those of other calls |
 //! | `exit_group` | end the process; does not return |
+//! | `wait` | wait for ever, without a stack; does not return |
 //! | `nr` | system call numbers |
 //! | `MAP_NORESERVE`, `O_DIRECTORY`, `O_NOFOLLOW`, `SA_RESTORER` | the constants that differ |
 //!
@@ -57,3 +58,10 @@ pub unsafe fn mmap(args: [usize; 6]) -> isize {
     // SAFETY: passed on to the caller.
     unsafe { syscall6(nr::MMAP, args) }
 }
+
+/// Interrupted system call. `include/uapi/asm-generic/errno-base.h`
+const EINTR: isize = 4;
+
+/// madvise(2): the pages are not needed any more; anonymous memory is zero when touched again.
+/// `include/uapi/asm-generic/mman-common.h`
+const MADV_DONTNEED: usize = 4;

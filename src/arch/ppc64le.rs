@@ -12,6 +12,7 @@
 //! Linux `Documentation/arch/powerpc/syscall64-abi.rst`, `arch/powerpc/kernel/syscalls/syscall.tbl`,
 //! `arch/powerpc/kernel/process.c` (`start_thread`), `arch/powerpc/kernel/signal_64.c`.
 
+use super::{EINTR, MADV_DONTNEED};
 use core::arch::asm;
 
 /// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
@@ -105,6 +106,42 @@ pub fn exit_group(status: u8) -> ! {
     }
 }
 
+/// Gives `length` bytes of stack from `from` back to the kernel, and waits for ever. madvise(2) with `MADV_DONTNEED`,
+/// ppoll(2) on no descriptor; again after `EINTR` (a stop and continue, the freezer), which alone can be helped by waiting
+/// again. With any other result it calls `failed`, on a stack of zeros.
+///
+/// # Safety
+/// The caller owes that nobody needs what lies in the range; this function's own frame may.
+#[inline(always)]
+pub unsafe fn wait(from: usize, length: usize, failed: extern "C-unwind" fn(isize) -> !) -> ! {
+    // SAFETY: between the two calls and behind them only registers are used; `failed` does not return.
+    unsafe {
+        asm!(
+            "sc",              // madvise: if the kernel does not, all else is as well
+            "2:",
+            "li 0, {ppoll}",
+            "li 3, 0",         // no descriptors:
+            "li 4, 0",         // none
+            "li 5, 0",         // no end
+            "li 6, 0",         // no other mask,
+            "li 7, 0",         // of no size
+            "sc",
+            "cmpdi 3, {eintr}", // of no descriptors, it is an error number
+            "beq 2b",
+            "neg 3, 3",        // the other machines have it negative; the one argument
+            "mr 12, 14",       // from which a function finds its TOC pointer
+            "mtctr 14",
+            "stdu 1, -32(1)",  // the frame a function expects
+            "bctrl",
+            ppoll = const nr::PPOLL,
+            eintr = const EINTR,
+            in("r0") nr::MADVISE, in("r3") from, in("r4") length, in("r5") MADV_DONTNEED,
+            in("r14") failed,  // which the kernel leaves alone
+            options(noreturn),
+        );
+    }
+}
+
 /// System call numbers. `arch/powerpc/kernel/syscalls/syscall.tbl`.
 #[allow(missing_docs)]
 pub mod nr {
@@ -126,6 +163,7 @@ pub mod nr {
     pub const GETDENTS64: usize = 202;
     pub const GETPID: usize = 20;
     pub const LSEEK: usize = 19;
+    pub const MADVISE: usize = 205;
     pub const MKDIRAT: usize = 287;
     pub const MMAP: usize = 90;
     pub const MUNMAP: usize = 91;

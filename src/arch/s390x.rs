@@ -11,6 +11,7 @@
 //! Sources: [psABI](https://github.com/IBM/s390x-abi) 1.2.2 and 1.6; Linux `arch/s390/kernel/entry.S`,
 //! `arch/s390/kernel/syscall.c`, `arch/s390/kernel/syscalls/syscall.tbl`, `arch/s390/kernel/signal.c`.
 
+use super::{EINTR, MADV_DONTNEED};
 use core::arch::asm;
 
 /// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
@@ -100,6 +101,39 @@ pub fn exit_group(status: u8) -> ! {
     }
 }
 
+/// Gives `length` bytes of stack from `from` back to the kernel, and waits for ever. madvise(2) with `MADV_DONTNEED`,
+/// ppoll(2) on no descriptor; again after `EINTR` (a stop and continue, the freezer), which alone can be helped by waiting
+/// again. With any other result it calls `failed`, on a stack of zeros.
+///
+/// # Safety
+/// The caller owes that nobody needs what lies in the range; this function's own frame may.
+#[inline(always)]
+pub unsafe fn wait(from: usize, length: usize, failed: extern "C-unwind" fn(isize) -> !) -> ! {
+    // SAFETY: between the two calls and behind them only registers are used; `failed` does not return.
+    unsafe {
+        asm!(
+            "svc 0",               // madvise: if the kernel does not, all else is as well
+            "2:",
+            "lghi %r1, {ppoll}",
+            "lghi %r2, 0",         // no descriptors:
+            "lghi %r3, 0",         // none
+            "lghi %r4, 0",         // no end
+            "lghi %r5, 0",         // no other mask,
+            "lghi %r6, 0",         // of no size
+            "svc 0",
+            "cghi %r2, -{eintr}",
+            "je 2b",
+            "aghi %r15, -160",     // the area a function expects
+            "br %r8",              // a jump: nothing returns; the result is the one argument
+            ppoll = const nr::PPOLL,
+            eintr = const EINTR,
+            in("r1") nr::MADVISE, in("r2") from, in("r3") length, in("r4") MADV_DONTNEED,
+            in("r8") failed,       // which the kernel leaves alone
+            options(noreturn),
+        );
+    }
+}
+
 /// System call numbers. `arch/s390/kernel/syscalls/syscall.tbl`.
 #[allow(missing_docs)]
 pub mod nr {
@@ -121,6 +155,7 @@ pub mod nr {
     pub const GETDENTS64: usize = 220;
     pub const GETPID: usize = 20;
     pub const LSEEK: usize = 19;
+    pub const MADVISE: usize = 219;
     pub const MKDIRAT: usize = 289;
     pub const MMAP: usize = 90;
     pub const MUNMAP: usize = 91;

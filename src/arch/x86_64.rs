@@ -11,6 +11,7 @@
 //! Linux `arch/x86/entry/entry_64.S`, `arch/x86/entry/syscalls/syscall_64.tbl`,
 //! `arch/x86/kernel/signal_64.c`.
 
+use super::{EINTR, MADV_DONTNEED};
 use core::arch::asm;
 
 /// Defines `_start`: calls `$entry(frame)` with the address of argc, `$scratch` bytes of stack below it left free.
@@ -89,11 +90,44 @@ pub fn exit_group(status: u8) -> ! {
     }
 }
 
+/// Gives `length` bytes of stack from `from` back to the kernel, and waits for ever. madvise(2) with `MADV_DONTNEED`,
+/// ppoll(2) on no descriptor; again after `EINTR` (a stop and continue, the freezer), which alone can be helped by waiting
+/// again. With any other result it calls `failed`, on a stack of zeros.
+///
+/// # Safety
+/// The caller owes that nobody needs what lies in the range; this function's own frame may.
+#[inline(always)]
+pub unsafe fn wait(from: usize, length: usize, failed: extern "C-unwind" fn(isize) -> !) -> ! {
+    // SAFETY: between the two calls and behind them only registers are used; `failed` does not return.
+    unsafe {
+        asm!(
+            "syscall",         // madvise: if the kernel does not, all else is as well
+            "2:",
+            "mov eax, {ppoll}",
+            "xor edi, edi",    // no descriptors:
+            "xor esi, esi",    // none
+            "xor edx, edx",    // no end
+            "xor r10d, r10d",  // no other mask,
+            "xor r8d, r8d",    // of no size
+            "syscall",
+            "cmp eax, -{eintr}",
+            "je 2b",
+            "mov rdi, rax",    // the one argument
+            "call r12",
+            ppoll = const nr::PPOLL,
+            eintr = const EINTR,
+            in("rax") nr::MADVISE, in("rdi") from, in("rsi") length, in("rdx") MADV_DONTNEED,
+            in("r12") failed,  // which the kernel leaves alone
+            options(noreturn),
+        );
+    }
+}
+
 /// System call numbers.
 pub mod nr {
     pub use sc::nr::{
         CAPSET, CHDIR, CLOCK_GETTIME, CLOCK_NANOSLEEP, CLOSE, COPY_FILE_RANGE, EXIT_GROUP, FACCESSAT, FADVISE64,
-        FCHDIR, FCHMOD, FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MKDIRAT, MMAP, MUNMAP, OPENAT,
+        FCHDIR, FCHMOD, FCHMODAT, FCHOWNAT, FCNTL, FTRUNCATE, GETDENTS64, GETPID, LSEEK, MADVISE, MKDIRAT, MMAP, MUNMAP, OPENAT,
         PPOLL, PRCTL, READ, READLINKAT, RENAMEAT2, RT_SIGACTION, RT_SIGPROCMASK, SENDFILE, STATX, SYMLINKAT, UMASK,
         UNLINKAT, UNSHARE, UTIMENSAT, WRITE, WRITEV,
     };

@@ -1,8 +1,8 @@
 //! `sleep TIME...`
 
 use super::{Context, Done};
-use crate::report::NOT_SUPPORTED;
-use crate::sys;
+use crate::report::{self, NOT_SUPPORTED};
+use crate::sys::{self, Errno, Fd};
 use crate::text::ZStr;
 use crate::z;
 
@@ -39,7 +39,16 @@ pub(super) fn run(context: &mut Context) -> Done {
 /// Waits for ever.
 pub(super) fn wait(context: &mut Context) -> Done {
     let_in(context)?;
-    Err(context.fail(z!("ppoll"), sys::wait()))
+    sys::wait(&context.start, cannot_wait)
+}
+
+/// Ends the process. It knows nothing but the kernel's `result`: the stack was given up.
+#[cold]
+extern "C-unwind" fn cannot_wait(result: isize) -> ! {
+    if let Err(error) = Errno::unit(result) {
+        report::failure(Fd::STDERR, z!("sleep"), z!("ppoll"), error);
+    }
+    sys::exit(1)
 }
 
 /// Whoever reads the model looks into this process from now on. Before, a script may still need its rights.

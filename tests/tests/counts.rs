@@ -36,15 +36,16 @@ fn system_calls(argv: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn kserves_default_on_a_fresh_volume_takes_nine_system_calls_until_it_waits() {
+fn kserves_default_on_a_fresh_volume_takes_six_system_calls_to_the_link_and_four_until_it_waits() {
     let calls = system_calls(&KSERVE_DEFAULT);
-    assert!(calls.len() <= 9, "{} calls: {calls:?}", calls.len());
+    let link = calls.iter().position(|name| name == "symlinkat").expect("a link");
+    assert!(link < 6 && calls.len() <= 10, "{} calls: {calls:?}", calls.len());
 }
 
 #[test]
 fn no_arguments_take_three_system_calls_more_to_look_where_they_are() {
     let calls = system_calls(&KSERVE_DEFAULT[..1]);
-    assert!(calls.len() <= 12, "{} calls: {calls:?}", calls.len());
+    assert!(calls.len() <= 13, "{} calls: {calls:?}", calls.len());
 }
 
 /// Kilobytes of a field of `/proc/PID/smaps_rollup`.
@@ -61,39 +62,32 @@ fn mappings(process: &Process) -> String {
     all.lines().filter(|line| line.contains('-') || line.starts_with("Rss:")).collect::<Vec<_>>().join("\n")
 }
 
-/// Waits for each `script` many times, and looks at what it takes: kilobytes resident, and of its own.
-fn memory_of(script: &str, most: [u32; 2], median: [u32; 2]) {
+/// Waits for `script` many times, as where the stack begins is random, and looks at what it takes: kilobytes resident,
+/// and of its own.
+fn memory_of(script: &str, most: [u32; 2]) {
     let sandbox = sandbox();
-    // Where the stack begins is random, and with it whether what it holds lies on one page more or less.
-    let mut all = [Vec::new(), Vec::new()];
     for _ in 0..101 {
         let (process, outcome) = sandbox.command(&["/bin/link-model-and-wait", "sh", "-c", script]).settle();
         assert_eq!(outcome, Outcome::Waits, "{process:?}");
         let [resident, own, swap] = ["Rss", "Anonymous", "Swap"].map(|field| kilobytes(&process, field));
         assert!(resident + swap <= most[0] && own <= most[1], "{resident} kB, {own} its own: {}", mappings(&process));
-        all[0].push(resident);
-        all[1].push(own);
-    }
-    for (mut sizes, median) in all.into_iter().zip(median) {
-        sizes.sort_unstable();
-        assert!(sizes[50] <= median, "the median of {sizes:?}");
     }
 }
 
 #[test]
-fn kserves_strings_wait_in_six_pages() {
+fn kserves_strings_wait_in_five_pages_of_which_one_is_their_own() {
     for script in [
         "ln -s /proc/$$/root/models /mnt/models && sleep infinity",
         "ln -sf /proc/$$/root/models /mnt/models && sleep infinity",
         "mkdir -p '/mnt/a' && ln -sf /proc/$$/root/models '/mnt/a/models' && sleep infinity",
     ] {
-        memory_of(script, [28, 12], [24, 8]);
+        memory_of(script, [20, 4]);
     }
 }
 
 #[test]
 fn what_else_links_and_waits_has_the_whole_file_at_most() {
-    memory_of("cd /mnt && ln -s /proc/$$/root/models models && sleep infinity", [64, 12], [60, 8]);
+    memory_of("cd /mnt && ln -s /proc/$$/root/models models && sleep infinity", [56, 4]);
 }
 
 #[test]

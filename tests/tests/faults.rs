@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 ///
 /// capset: then a reader without capabilities may be refused, as in any shell. writev: there is no other place to
 /// say that standard error is closed. close: of a directory that was only read.
-const IGNORED: &[&str] = &["capset", "close", "writev", "prctl"];
+const IGNORED: &[&str] = &["capset", "close", "madvise", "writev", "prctl"];
 
 const OLD: &str = "/proc/99999/root/models";
 const TEMPORARY: &str = ".modelcar-";

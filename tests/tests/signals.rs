@@ -106,6 +106,17 @@ fn a_signal_that_was_blocked_and_came_before_anything_else_is_not_lost() {
     }
 }
 
+on_every_architecture!(what_only_interrupts_a_wait_does_not_end_it_and_all_else_is_told, |arch| {
+    let sandbox = sandbox(arch);
+    let wait = |inject: &str| sandbox.command(&LINK_AND_SLEEP).strace(&["-f", "-e", inject]);
+    let mut process = waiting(wait("inject=ppoll:error=EINTR:when=1..3"));
+    assert_eq!(process.stop(SIGTERM).0, End::Code(0), "{process:?}");
+    assert_eq!(process.strace_log().matches("ppoll(").count(), 4, "{process:?}");
+    let (process, end) = wait("inject=ppoll:error=EPERM").run();
+    assert_eq!(end, End::Code(1), "{process:?}");
+    assert_eq!(process.stderr().lines().last(), Some("sleep: ppoll: Operation not permitted"), "{process:?}");
+});
+
 on_every_architecture!(a_stop_and_continue_changes_nothing, |arch| {
     let sandbox = sandbox(arch);
     let process = waiting(sandbox.command(&LINK_AND_SLEEP));

@@ -516,7 +516,7 @@ impl Kernel {
                     wrong?;
                     0
                 }
-                nr::UNSHARE => {
+                nr::UNSHARE | nr::MADVISE => {
                     wrong?;
                     0
                 }
