@@ -249,6 +249,32 @@ def report(now, record):
     return text, wrong, notes
 
 
+def room(part):
+    """Which part of the house a function, string or table is of."""
+    if part.startswith('"'):
+        return "strings and tables"
+    if part in ("ELF headers", "alignment"):
+        return "headers and alignment"
+    module, _, rest = part.partition("::")
+    if module == "command":
+        name = rest.partition("::")[0]
+        if name in ("cp", "tar", "ls", "tree"):
+            return f"`{name}`" if name != "tree" else "walks through trees, for four commands"
+        return "words, options, errors of commands" if name == "Context" else "all other commands"
+    return "the language" if module == "shell" else "start, memory, reports, system calls"
+
+
+def rooms(details):
+    sums = {}
+    for arch, parts_of in details.items():
+        for part, size in parts_of.items():
+            sums.setdefault(room(part), dict.fromkeys(ARCHES, 0))[arch] += size
+    rows = "| | " + " | ".join(ARCHES) + " |\n|---|" + "--:|" * len(ARCHES) + "\n"
+    for name, sizes in sorted(sums.items(), key=lambda item: -max(item[1].values())):
+        rows += f"| {name} | " + " | ".join(number(size) for size in sizes.values()) + " |\n"
+    return f"\n\n{rows}\n"
+
+
 def peers(record):
     """What else a ModelCar can be based on. Measured figures are those of `make bench`, the others are quoted."""
     rows = "| base | compressed layer, bytes | the program in it, bytes | platforms | from |\n|---|--:|--:|---|---|\n"
@@ -301,6 +327,7 @@ def values(record, history):
         result[f"{key}.range"] = f"{min(figures):,} to {max(figures):,}" if figures else "not recorded"
     result["platforms"] = " and ".join(", ".join(ARCHES).rsplit(", ", 1))
     result["peers"] = peers(record)
+    result["rooms"] = rooms(recorded_parts())
     rows = "| version | " + " | ".join(ARCHES) + " |\n|---|" + "--:|" * len(ARCHES) + "\n"
     for version, figures in history:
         rows += f"| {version} | " + " | ".join("-" if figure is None else f"{figure:,}" for figure in figures) + " |\n"
