@@ -7,6 +7,7 @@ export PYTHONDONTWRITEBYTECODE = 1
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables that change what they do: docs/releasing.md, \"Settings\""
 
 binaries: ## build dist/linux/ARCH/link-model-and-wait for each of arches.txt
 	@tools/binaries.sh

@@ -25,7 +25,7 @@ examples/enable-modelcar.sh
 
 # The model is trained here, with scikit-learn, as in the tests.
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet scikit-learn
+"$work/venv/bin/pip" install --quiet --constraint tests/e2e/predictor/requirements.txt scikit-learn
 mkdir "$work/iris" "$work/empty"
 "$work/venv/bin/python" tests/e2e/predictor/train.py "$work/iris/model.joblib"
 printf 'FROM localhost/modelcar-base:latest\nWORKDIR /models\n' >"$work/empty/Containerfile"

@@ -5,13 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 
 [ -e dist/modelcar-base.oci.tar ] || die "there is no dist/modelcar-base.oci.tar yet: make image"
-tools/packages.sh python3-venv
-mkdir -p target/wheel
-[ -x target/wheel/venv/bin/hatchling ] || {
-  rm -rf target/wheel/venv
-  /usr/bin/python3 -m venv target/wheel/venv
-  target/wheel/venv/bin/pip install --quiet 'hatchling>=1.27'
-}
+venv target/wheel/venv python/requirements.txt 10
 export PYTHONDONTWRITEBYTECODE=1 SOURCE_DATE_EPOCH=315532800
 target/wheel/venv/bin/python python/src/modelcar_base_image/prepare.py dist/modelcar-base.oci.tar target/wheel/embedded_oci_layout
 rm -rf target/wheel/out

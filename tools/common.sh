@@ -43,7 +43,7 @@ die() { echo "${0##*/}: $*" >&2; exit $SAID; }
 
 # What a failure's log tells of causes that lie outside of this repository, and what to do; nothing if it tells none.
 cause() { # cause [LOG]
-  if grep -qsi 'no space left on device' "$@" || [ "$(df -Pm . target "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)" -lt 2 ]; then
+  if grep -qsiE 'no space left on device|StorageFull' "$@" || [ "$(df -Pm . target "${TMPDIR:-/tmp}" 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)" -lt 2 ]; then
     echo "the disk is full: free some space, then run the same command again"
   elif grep -qsiE 'could not resolve|temporary failure|name resolution|unreachable|no such host|could not connect|cannot initiate the connection|i/o timeout' "$@"; then
     echo "the network cannot be reached: run the same command again when it can"
@@ -57,9 +57,10 @@ die_of() { # die_of LOG TEXT
   die "$2: ${why:-see above}"
 }
 
-# However a script ends, `cleanup` runs, which it may define, and the last line says what happened: by the first script
-# of those that start each other.
+# However a script ends, `cleanup` runs, which it may define, and `tidy`, which what it sources may; and the last line
+# says what happened: by the first script of those that start each other.
 cleanup() { :; }
+tidy() { :; }
 ended() {
   local status=$? why
   trap '' INT TERM HUP
@@ -68,6 +69,7 @@ ended() {
   silence
   [ -z "$APART" ] || { kill -- "-$APART" && wait "$APART"; } 2>/dev/null || true
   cleanup || true
+  tidy || true
   if [ "$FIRST" = $$ ]; then
     case $status in
       0 | "$SAID") ;;
@@ -116,6 +118,20 @@ slow() { # slow SECONDS TEXT
 silence() {
   [ -z "$HEART" ] || kill "$HEART" 2>/dev/null || true
   HEART=
+}
+
+# A Python with the packages that a list names, all of them and no others; made anew when the list changes.
+venv() { # venv DIRECTORY LIST SECONDS
+  local log=$1.log
+  tools/packages.sh python3-venv
+  ! cmp -s "$2" "$1/packages" || return 0
+  slow "$3" "installing the packages of $2"
+  rm -rf "$1"
+  mkdir -p "${1%/*}"
+  { /usr/bin/python3 -m venv "$1" && "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$2"; } >"$log" 2>&1 ||
+    die_of "$log" "the packages of $2 could not be installed"
+  silence
+  cp "$2" "$1/packages"
 }
 
 # This machine's package sources that are Debian's, each with its label: where apt has no lists, by some of our own.

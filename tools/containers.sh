@@ -8,6 +8,21 @@
 
 CONTAINERS=$PWD/target/containers
 
+# Root's podman leaves a cache and control groups where it cannot be told otherwise: those that it brought go again.
+left_outside() {
+  local path
+  for path in /var/lib/containers{,/cache} /sys/fs/cgroup/{,*/}libpod_parent; do [ ! -e "$path" ] || echo "$path"; done
+}
+OUTSIDE=$(left_outside)
+tidy() {
+  local path
+  [ "$(id -u)" = 0 ] || return 0
+  left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do
+    [[ $path != */cache ]] || rm -rf "$path"
+    find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null # unless somebody else has begun to use it
+  done
+}
+
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
 configure() { # configure DRIVER
   mkdir -p "$CONTAINERS"

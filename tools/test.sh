@@ -35,7 +35,8 @@ cause=$(awk '/^---- .* stdout ----$/ { if (found++) exit } found && /^failures:$
 echo
 if [ -n "$failed" ]; then
   printf 'failed:\n%s\n\nthe first of them says:\n%s\n\n' "$failed" "$cause" >&2
-  die "$(wc -l <<<"$failed") tests failed: see above; all that was printed is in target/test.log"
+  why=$(cause <(grep StorageFull "$log"))
+  die "$(wc -l <<<"$failed") tests failed: ${why:-see above; all that was printed is in target/test.log}"
 fi
 tail -n 12 "$log" >&2
 ! grep -q 'this was changed on the machine' "$log" || die "the tests passed, but left this machine other than it was: see above"

@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../tools/emulation.sh"
 
 use_podman
-tools/packages.sh skopeo buildah docker-registry python3-venv
+tools/packages.sh skopeo buildah docker-registry
 if ! command -v dockerd >/dev/null; then # elsewhere it may come with another package
   say "docker.io is a service that starts at boot from now on; apt-get purge docker.io removes it"
   tools/packages.sh docker.io
@@ -20,15 +20,9 @@ for image in localhost/modelcar-base:{latest,nonroot}; do
 done
 
 venv=$PWD/target/clients/venv
-packages=(pytest olot modelcar-maker ramalama)
-if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
-  say "installing ${packages[*]}"
-  rm -rf target/clients
-  /usr/bin/python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "${packages[@]}"
+venv target/clients/venv tests/clients/requirements.txt 20
+compgen -G 'target/clients/peer/*.whl' >/dev/null ||
   "$venv/bin/pip" download --quiet --no-deps --dest target/clients/peer modelcar-base-image==0.1.0
-  echo "${packages[*]}" >"$venv/packages"
-fi
 wheels=(dist/modelcar_base_image-*.whl)
 "$venv/bin/pip" install --quiet --force-reinstall --no-index --no-deps "${wheels[@]}"
 WHEEL=$PWD/${wheels[0]}

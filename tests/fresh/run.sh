@@ -19,13 +19,14 @@ passed=0 failed=0
 
 # Inside, by `unshare`: makes the root the only thing there is, then waits for what is to be run. A chroot would not do,
 # as those in one may make no user namespace.
-enter() { # enter ROOT
+enter() { # enter ROOT SUITE
   mount --rbind "$1" "$1"
   cd "$1"
   mount -t proc proc proc
   mount --rbind /sys sys
   mount --rbind /dev dev
   mount -t tmpfs -o mode=1777 tmpfs dev/shm
+  [ "$2" = bookworm ] || mount -t tmpfs -o mode=1777,nosuid,nodev,size=50%,nr_inodes=1m tmpfs tmp # as an installed trixie has it
   mkdir -p old
   pivot_root . old
   cd /
@@ -36,7 +37,7 @@ enter() { # enter ROOT
   # Not sleep: it would leave those whom podman leaves to it unburied.
   exec bash -c 'while :; do sleep 3600 & wait; done'
 }
-if [ "${1:-}" = --enter ]; then enter "$2"; fi
+if [ "${1:-}" = --enter ]; then enter "$2" "$3"; fi
 
 tools/packages.sh mmdebstrap
 mkdir -p "$OUT"
@@ -66,19 +67,19 @@ base() { # base SUITE: a minimal system, as a file
   mv "$OUT/$1.new" "$OUT/$1.tar"
 }
 
-# Names, kinds, sizes, owners of what must stay: of /etc all but what packages bring or their scripts write; of podman all
-# but its cache of where blobs are, which cannot be told to go elsewhere.
+# Names, kinds, sizes, owners of what must stay: of /etc all but what packages bring or their scripts write.
 look() {
   # shellcheck disable=SC2016 # the inner shell expands it
-  chroot "$root" sh -c '
+  within_root sh -c '
+    find /tmp /var/tmp -mindepth 1 -maxdepth 1
     find / /mnt /srv /opt -maxdepth 1 -printf "%p %y %m %U:%G %l\n"
     find "$1" -xdev \( -path "$1/$2" -o -path "$1/.cargo" -o -path "$1/.rustup" -o -path "$1/.cache/pip" \) -prune -o \
       -printf "%p %y %m %U:%G %s %l\n"
-    find /var/lib/containers -path /var/lib/containers/cache -prune -o -type f -printf "%p\n" 2>/dev/null
-    find /etc -type f -o -type l | sort >/tmp/etc
-    cat /var/lib/dpkg/info/*.list | sort -u | comm -23 /tmp/etc - |
+    find /var/lib/containers -printf "%p\n" 2>/dev/null
+    find /etc -type f -o -type l | sort >/run/etc
+    cat /var/lib/dpkg/info/*.list | sort -u | comm -23 /run/etc - |
       grep -vE "^/etc/(inputrc|networks|ld\.so\.cache|alternatives/|rc.\.d/|systemd/system/|systemd/user/|(passwd|group|g?shadow|sub[ug]id)-?$|ssl/certs/|xml/|sgml/|python3/|mime\.types|ca-certificates\.conf|apparmor\.d/local/|vim/|java)"
-    rm /tmp/etc' sh "$home" $CHECKOUT
+    rm /run/etc' sh "$home" $CHECKOUT
   cat /proc/sys/fs/binfmt_misc/* 2>/dev/null || true
 }
 
@@ -87,15 +88,19 @@ note() { # note OUTCOME TEXT
   if [ "$1" = PASS ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# Something run in the system, by whoever the case is of: inside COMMAND [VARIABLE...].
+# Something run in the system, by root; and by whoever the case is of: inside COMMAND [VARIABLE...].
+within_root() { nsenter --target "$(pgrep -P "$first")" --mount --pid --uts --ipc --root --wd -- "$@"; }
 inside() {
-  nsenter --target "$(pgrep -P "$first")" --mount --pid --uts --ipc --root --wd -- \
-    "${within[@]}" setpriv --reuid "$user" --regid "$user" --init-groups \
+  within_root "${within[@]}" setpriv --reuid "$user" --regid "$user" --init-groups \
     env -i --default-signal HOME="$home" USER="$user" PATH="$home/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
     LANG=C.UTF-8 "${passed_on[@]}" "${@:2}" bash -c "cd ~/$CHECKOUT && $1" >"$log" 2>&1 </dev/null
 }
 within=()
-log_of() { log=$OUT/$case.$(tr -c 'a-zA-Z0-9=-' _ <<<"$*" | sed 's/_*$//').log; }
+logs=0
+log_of() {
+  logs=$((logs + 1))
+  log=$OUT/$case.$(printf %02d $logs).$(tr -c 'a-zA-Z0-9=-' _ <<<"$*" | sed 's/_*$//').log
+}
 # What most people read, as make adds its own.
 last_line() { grep -v '^make' "$log" | tail -n 1; }
 
@@ -185,7 +190,7 @@ start() { # start SUITE USER
     git -C "$root$home/$CHECKOUT" -c user.name=fresh -c user.email=fresh@localhost commit --quiet --all --message "not committed yet"
   fi
   chroot "$root" chown -R "$user:$user" "$home"
-  unshare --mount --pid --uts --ipc --fork --kill-child --propagation private "$HERE/tests/fresh/run.sh" --enter "$root" &
+  unshare --mount --pid --uts --ipc --fork --kill-child --propagation private "$HERE/tests/fresh/run.sh" --enter "$root" "$1" &
   first=$!
   for _ in {1..100}; do [ ! -e "$root/entered" ] || break; sleep 0.1; done
   rm "$root/entered"
@@ -204,9 +209,10 @@ more() {
   local line
   while read -r line; do
     case $line in
-      *rustup* | *GITHUB* | 'make push' | 'make sign' | */miri.sh | .github/kserve.sh | '|' | 'make image load') say "not run, as it needs a hosted service: $line" ;;
-      'make image' | 'make test' | 'make size') ;;
+      *rustup* | *GITHUB* | 'make push' | 'make sign' | */miri.sh | .github/kserve.sh | '|') say "not run, as it needs a hosted service: $line" ;;
+      'make image' | 'make test' | 'make size' | 'make image load') ;; # run by all cases
       'make test-long') say "not run, as the workflow does it as root: $line" ;;
+      'make cluster') fails "without Go" 'there is no Go here' "$line" ;;
       *) typed "$line" ;;
     esac
   done < <(sed -n 's/^ *\(- \)\{0,1\}run: //p' .github/workflows/*.yaml | sed 's/SECONDS=[0-9]*/SECONDS=20/' | sort -u)
@@ -238,33 +244,63 @@ whole() { # all that the README says, and what the workflows run
   if [ -z "$left" ]; then note PASS "nothing is left of what was built"; else note FAIL "left: $left"; fi
 }
 
-full() { # full MIB COMMAND: with so much room for what is built
-  mkdir -p "$root$home/$CHECKOUT/target"
-  nsenter --target "$(pgrep -P "$first")" --mount --pid --root -- mount -t tmpfs -o "size=$1m,uid=$(chroot "$root" id -u "$user"),mode=755" tmpfs "$home/$CHECKOUT/target"
-  fails "with a disk of $1 MiB" 'disk is full' "$2"
-  nsenter --target "$(pgrep -P "$first")" --mount --pid --root -- umount -l "$home/$CHECKOUT/target"
+full() { # full MIB DIRECTORY COMMAND: with so much room in one of the directories that are written to
+  local there=$2
+  [[ $there == /* ]] || there=$home/$CHECKOUT/$there
+  mkdir -p "$root$there"
+  within_root mount -t tmpfs -o "size=$1m,uid=$(chroot "$root" id -u "$user"),mode=1777" tmpfs "$there"
+  fails "$1 MiB in $2" 'disk is full' "$3"
+  within_root umount -l "$there"
 }
 
-trouble() { # what can come between; then it works all the same
+no_network() { # no_network COMMAND
   within=(unshare --net)
-  fails "no network" 'network cannot be reached' "make image"
+  fails "no network" 'network cannot be reached' "$1"
   within=()
-  chmod 0 "$root/usr/bin/sudo"
-  fails "no sudo" 'no sudo|does not let you' "make image"
-  chmod 4755 "$root/usr/bin/sudo"
-  interrupted 'installing gcc' "make image"
-  interrupted 'building link-model-and-wait' "make image"
-  full 8 "make binaries"
+}
+
+# One after the other: there is none, none for this user.
+sudoless=(usr/bin/sudo 'there is no sudo' etc/sudoers.d/dev 'sudo does not let you')
+no_sudo() { # no_sudo COMMAND
+  mv "$root/${sudoless[0]}" "$root/away"
+  fails "without ${sudoless[0]}" "${sudoless[1]}: run the same command as root" "$1"
+  mv "$root/away" "$root/${sudoless[0]}"
+  sudoless=("${sudoless[@]:2}" "${sudoless[@]:0:2}")
+}
+
+trouble() { # what can come between, each at six points and more; then it works all the same
+  local packages
+  # Each time one more of what is installed on the way is there.
+  for packages in '' 'gcc libc6-dev' 'python3 zopfli' 'podman jq runc uidmap' 'mmdebstrap ca-certificates'; do
+    [ -z "$packages" ] || typed "tools/packages.sh $packages"
+    no_network "make image"
+    [ "$packages" = 'mmdebstrap ca-certificates' ] || no_sudo "make image"
+    case $packages in
+      '') interrupted 'installing gcc' "make image" ;;
+      gcc*) interrupted 'building link-model-and-wait' "make image" ;;
+      podman*) interrupted 'installing mmdebstrap' "make image" ;;
+    esac
+  done
+  full 1 target "make image"
+  full 8 target "make image"
+  full 1 /tmp "make image"
+  full 60 target "make image"
+  full 450 target "make image"
   interrupted 'making localhost' "make image"
-  full 300 "make image"
   interrupted 'platforms by the Containerfile' "make image"
+  no_sudo "make image" # before what runs foreign images is installed
   interrupted 'running the images' "make image"
   typed "make image"
   within=(unshare --net)
   typed "make image" NETWORK=none
   within=()
+  no_network "make test"
+  no_sudo "make test"
+  full 60 tests/target "make test"
   interrupted 'compiling and running' "make test"
   interrupted '^running [0-9]* tests' "make test"
+  full 4 /tmp "make test"
+  no_sudo "make test" # when all is installed
   digests
   typed "make clean"
 }
@@ -274,6 +310,8 @@ main() {
   for case; do
     [[ $case =~ ^(bookworm|trixie)-(root|user|trouble)$ ]] || die "no such case: $case"
     if [ "${case#*-}" = root ]; then user=root; else user=dev; fi
+    rm -f "$OUT/$case".*
+    logs=0
     start "${case%-*}" "$user"
     if [ "${case#*-}" = trouble ]; then trouble; else whole; fi
     leave

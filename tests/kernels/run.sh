@@ -147,10 +147,12 @@ for kernel in "${KERNELS[@]}"; do
   command -v "$emulator" >/dev/null || tools/packages.sh "${emulator//_/-}"
 done
 mkdir -p "$CACHE"
+slow 60 "downloading the kernels that are not there yet"
 for kernel in "${KERNELS[@]}"; do fetch "$kernel"; done
 
+slow 600 "booting ${#KERNELS[@]} kernels, each twice"
 # As many machines at a time as there are processors; their lines are kept apart.
-trap 'kill $(jobs -rp) 2>/dev/null || true' EXIT
+cleanup() { jobs -rp | xargs -r kill 2>/dev/null || true; }
 for kernel in "${KERNELS[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
   check_kernel "$kernel" >"$CACHE/$kernel.result" 2>&1 &

@@ -8,23 +8,14 @@ set -euo pipefail
 use_podman
 podman image exists localhost/modelcar-base:latest || podman manifest exists localhost/modelcar-base:latest ||
   die "there is no localhost/modelcar-base: make image"
-tools/packages.sh python3-venv python3-yaml gcc libgomp1
+tools/packages.sh python3-yaml gcc libgomp1
 
 export LOADERS=$PWD/target/loaders READER=localhost/modelcar-base-reader:${CODENAME:-none}
 podman image exists "$READER" || debian_image "$READER" python3,libgomp1 || die "no image with Python can be made here"
 
 # Debian's Python, which the reader's image has too.
-for venv in venv mlserver; do
-  list=tests/loaders/$venv.txt
-  if ! cmp -s "$list" "$LOADERS/$venv/packages"; then
-    say "installing the packages of $list"
-    rm -rf "${LOADERS:?}/$venv"
-    mkdir -p "$LOADERS"
-    /usr/bin/python3 -m venv "$LOADERS/$venv"
-    "$LOADERS/$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$list"
-    cp "$list" "$LOADERS/$venv/packages"
-  fi
-done
+venv "$LOADERS/venv" tests/loaders/venv.txt 200
+venv "$LOADERS/mlserver" tests/loaders/mlserver.txt 60
 
 export PYTHONDONTWRITEBYTECODE=1
 rm -rf "$LOADERS/models"

@@ -123,6 +123,7 @@ impl Files {
         fs::set_permissions(volume, Permissions::from_mode(0o777)).expect("the volume");
         lchown(volume, Some(0), Some(0)).expect("the volume");
         prepare(&Files(volume.into()));
+        set_time(volume, Files::TIME);
     }
 
     /// Where it is on the machine.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 fn long(files: &Files) {
     let (name, other) = ("n".repeat(255), "m".repeat(101));
     files.directory(&name, 0o755).file(&format!("{name}/{name}"), 0o600, "deep").link("long", &"t".repeat(3000));
-    files.file(&other, 0o644, "101").link(&format!("{name}/l"), &other).directory(&"d".repeat(100), 0o711);
+    files.file(&other, 0o644, "101").link(&format!("{name}/l"), &other).directory(&"d".repeat(100), 0o711).old();
     files.file("before1970", 0o644, "").time("before1970", -1).file("late", 0o644, "").time("late", 1 << 34);
     files.file("odd \u{6a21}\n", 0o644, "odd").file("owned", 0o640, "x").owner("owned", 1_000_770_000);
     files.file("many", 0o644, vec![b'y'; 3_000_001]);

@@ -19,17 +19,21 @@ fn waiting(command: Command) -> Process {
     process
 }
 
-/// A signal ends it with exit code 0, and at once: the best of some tries, since this machine has other work too.
+/// A signal ends it with exit code 0, and at once: the best of some tries, since this machine has other work too, and of
+/// more where it has much.
 fn ends_at_once(signal: i32, arch: Arch, start: impl Fn() -> Process) {
-    let stop = |_| {
+    let bound = Duration::from_millis(if arch == Arch::native() { 5 } else { 50 });
+    let mut best = Duration::MAX;
+    for tries in 0..100 {
+        if tries >= 5 && best < bound {
+            return;
+        }
         let process = start();
         let (end, time) = process.stop(signal);
         assert_eq!(end, End::Code(0), "{process:?}");
-        time
-    };
-    let best = (0..5).map(stop).min().expect("five times");
-    let bound = Duration::from_millis(if arch == Arch::native() { 5 } else { 50 });
-    assert!(best < bound, "it took {best:?}");
+        best = best.min(time);
+    }
+    panic!("it took {best:?}, and longer 99 times");
 }
 
 on_every_architecture!(sigterm_ends_it_at_once_in_a_pod, |arch| {
@@ -139,18 +143,25 @@ on_every_architecture!(a_stop_and_continue_changes_nothing, |arch| {
 
 on_every_architecture!(a_sleep_that_was_interrupted_still_ends_in_time, |arch| {
     let sandbox = sandbox(arch);
-    let start = Instant::now();
-    let process = waiting(sandbox.command(&["sleep", "1"]));
-    for _ in 0..9 {
-        process.signal(SIGSTOP);
-        thread::sleep(Duration::from_millis(50));
-        process.signal(SIGCONT);
-        thread::sleep(Duration::from_millis(50));
+    let sleep = || {
+        let start = Instant::now();
+        let process = waiting(sandbox.command(&["sleep", "1"]));
+        for _ in 0..9 {
+            process.signal(SIGSTOP);
+            thread::sleep(Duration::from_millis(50));
+            process.signal(SIGCONT);
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(process.wait(), End::Code(0));
+        start.elapsed()
+    };
+    // More than once where the machine has much other work.
+    let mut times = Vec::new();
+    while times.len() < 10 && times.last().is_none_or(|&time| time >= Duration::from_millis(1700)) {
+        times.push(sleep());
     }
-    assert_eq!(process.wait(), End::Code(0));
-    let time = start.elapsed();
-    assert!(time >= Duration::from_secs(1), "it slept only {time:?}");
-    assert!(time < Duration::from_millis(1700), "it slept {time:?}: an interruption starts it over");
+    assert!(times.iter().all(|&time| time >= Duration::from_secs(1)), "it slept only {times:?}");
+    assert!(times.last() < Some(&Duration::from_millis(1700)), "it slept {times:?}: an interruption starts it over");
 });
 
 /// Leaves an orphan to PID 1 and counts what remains.
