@@ -442,14 +442,6 @@ pub fn seek(file: Fd, place: u64) -> Result<(), Errno> {
     Errno::value(unsafe { arch::syscall3(nr::LSEEK, file.raw(), place as usize, 0) }).map(|_| ())
 }
 
-/// Says that a file will be read from its beginning to its end, so that the kernel reads further ahead. fadvise64(2):
-/// whether it listens makes no other difference.
-pub fn will_read_all(file: Fd) {
-    const POSIX_FADV_SEQUENTIAL: usize = 2;
-    // SAFETY: the call takes numbers.
-    unsafe { arch::syscall6(nr::FADVISE64, [file.raw(), 0, 0, POSIX_FADV_SEQUENTIAL, 0, 0]) };
-}
-
 /// Reads into `buffer`; returns how many bytes, 0 at the end. read(2), again after `EINTR`.
 pub fn read(file: Fd, buffer: &[Cell<u8>]) -> Result<usize, Errno> {
     loop {

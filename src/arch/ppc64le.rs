@@ -153,7 +153,6 @@ pub mod nr {
     pub const COPY_FILE_RANGE: usize = 379;
     pub const EXIT_GROUP: usize = 234;
     pub const FACCESSAT: usize = 298;
-    pub const FADVISE64: usize = 233;
     pub const FCHDIR: usize = 133;
     pub const FCHMOD: usize = 94;
     pub const FCHMODAT: usize = 297;

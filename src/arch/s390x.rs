@@ -145,7 +145,6 @@ pub mod nr {
     pub const COPY_FILE_RANGE: usize = 375;
     pub const EXIT_GROUP: usize = 248;
     pub const FACCESSAT: usize = 300;
-    pub const FADVISE64: usize = 253;
     pub const FCHDIR: usize = 133;
     pub const FCHMOD: usize = 94;
     pub const FCHMODAT: usize = 299;

@@ -18,9 +18,6 @@ const LINKS: u32 = RECURSIVE | option("cp", 'd') | option("cp", 'P');
 const NO_DIRECTORY: u32 = option("cp", 'T');
 const VERBOSE: u32 = option("cp", 'v');
 
-/// Bytes that the kernel reads ahead by itself: a smaller file is not worth a system call.
-const READ_AHEAD: u64 = 128 << 10;
-
 /// Copies files, and with `-r` directories; symbolic links in them stay links. `-p`: with times, and owners where it may.
 pub(super) fn run(context: &mut Context) -> Done {
     let [sources @ .., last] = context.words else { return Ok(()) };
@@ -475,9 +472,6 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         let how = if follow == Follow::Yes { flags::READ } else { flags::READ_FILE };
         let source = sys::open(directory, from, how, 0);
         let source = walk.context.outcome(walk.path(), source)?;
-        if stat.size > READ_AHEAD {
-            sys::will_read_all(source.fd());
-        }
         let file;
         (place, file) = make(walk, copy, New::File(stat.mode() & 0o777))?;
         if let Some(file) = file {

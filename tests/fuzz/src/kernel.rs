@@ -709,7 +709,6 @@ impl Kernel {
                     self.done = done; // a refusal is one, too
                     written
                 }
-                nr::FADVISE64 => 0,
                 nr::COPY_FILE_RANGE => {
                     assert_eq!((b, d, f), (0, 0, 0));
                     wrong?;
