@@ -105,11 +105,9 @@ impl Fd {
         self.0 as usize
     }
 
-    /// Closes this file and those opened since, up to the one opened last.
-    pub fn close_since(self, last: Fd) {
-        for number in self.0..=last.0 {
-            drop(Open(Fd(number)));
-        }
+    /// Closes it.
+    pub fn close(self) {
+        drop(Open(self));
     }
 }
 

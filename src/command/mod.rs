@@ -156,6 +156,23 @@ pub struct Streams {
     pub error: Fd,
 }
 
+impl Streams {
+    /// Closes those of `others` that are neither among these nor `kept`.
+    #[cold]
+    #[inline(never)]
+    pub fn close_others(&self, others: &Streams, kept: &Streams) {
+        let has = |streams: &Streams, file| streams.input == file || streams.output == file || streams.error == file;
+        let mut closed = Fd::CWD;
+        for file in [others.input, others.output, others.error] {
+            // Two of them may be the same file: output and error.
+            if file != closed && !has(self, file) && !has(kept, file) {
+                file.close();
+                closed = file;
+            }
+        }
+    }
+}
+
 /// Whether what a command prints stays in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Capture {

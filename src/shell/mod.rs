@@ -22,7 +22,7 @@
 mod pattern;
 mod word;
 
-use crate::command::{Back, Context};
+use crate::command::{Back, Context, Streams};
 use crate::memory::Words;
 use crate::report::{NOT_SUPPORTED, UNEXPECTED};
 use crate::sys::{self, Fd, flags};
@@ -82,13 +82,17 @@ pub struct Shell<'c, 'a> {
     word: word::Parts,
     /// Standard error as it was before the redirections of the command at hand: words come first.
     error: Fd,
+    /// The streams that come back when the compound command ends that is being run: `exec` closes none of them.
+    kept: Streams,
 }
 
 impl<'c, 'a> Shell<'c, 'a> {
     /// A shell whose commands find `context`.
     pub fn new(context: &'c mut Context<'a>) -> Self {
+        let kept = context.streams;
         Shell {
             context,
+            kept,
             at: report::PROGRAM,
             start: report::PROGRAM,
             token: Token::END,
@@ -246,13 +250,12 @@ impl<'c, 'a> Shell<'c, 'a> {
     fn compound(&mut self) {
         let (at, token, run, tested) = (self.at, self.token, self.context.run, self.tested);
         let before = self.context.streams;
-        let mut opened = None;
         if run && (self.redirects || self.context.exits_on_error) {
             self.context.run = false;
             self.body();
             self.context.run = true;
             self.context.memory.clear();
-            let failed = self.redirections(&mut opened);
+            let failed = self.redirections(&before);
             self.blanks(false);
             self.tested |= self.is_and_or();
             if failed {
@@ -262,14 +265,24 @@ impl<'c, 'a> Shell<'c, 'a> {
             (self.at, self.token) = (at, token);
         }
         let runs = self.context.run;
+        let within = self.context.streams;
+        let kept = core::mem::replace(&mut self.kept, within);
         self.body();
-        self.context.streams = before;
-        close(opened);
+        self.kept = kept;
+        // What it was redirected to ends with it; what `exec` has changed besides stays.
+        let after = self.context.streams;
+        self.context.streams = Streams {
+            input: if within.input == before.input { after.input } else { before.input },
+            output: if within.output == before.output { after.output } else { before.output },
+            error: if within.error == before.error { after.error } else { before.error },
+        };
+        self.context.streams.close_others(&after, &before);
+        self.context.streams.close_others(&within, &after);
         // They are read, but have been done already.
         self.context.run = false;
         let end = self.at;
         self.context.memory.clear();
-        self.redirections(&mut None);
+        self.redirections(&before);
         self.redirects |= self.at != end && self.is_redirected(end);
         self.context.run = run;
         self.tested |= tested;
@@ -299,7 +312,9 @@ impl<'c, 'a> Shell<'c, 'a> {
                 self.list();
                 self.expect(Token::CLOSE);
                 let context = &mut *self.context;
-                (context.settings, context.streams) = (settings, streams);
+                let within = core::mem::replace(&mut context.streams, streams);
+                streams.close_others(&within, &streams);
+                context.settings = settings;
                 if run {
                     context.over = false;
                 }
@@ -385,12 +400,11 @@ impl<'c, 'a> Shell<'c, 'a> {
         let mark = self.context.memory.mark();
         let before = self.context.streams;
         self.error = before.error;
-        let mut opened = None;
         (self.context.open, self.context.pattern) = (false, false);
         let start = self.at;
         let mut failed = false;
         loop {
-            failed |= self.redirections(&mut opened);
+            failed |= self.redirections(&before);
             if ends_word(self.at.first()) {
                 break;
             }
@@ -414,6 +428,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             // The script goes on with these streams.
             if self.context.run {
                 self.context.status = 0;
+                self.context.streams.close_others(&before, &self.kept);
             }
             return;
         } else if words.is_empty() {
@@ -424,8 +439,8 @@ impl<'c, 'a> Shell<'c, 'a> {
             self.context.name = z!("sh");
             self.context.call(words);
         }
-        self.context.streams = before;
-        close(opened);
+        let within = core::mem::replace(&mut self.context.streams, before);
+        before.close_others(&within, &before);
         let outer = core::mem::replace(&mut self.tested, tested);
         self.checked();
         self.tested = outer;
@@ -473,9 +488,8 @@ impl<'c, 'a> Shell<'c, 'a> {
 
     // Redirections.
 
-    /// Reads redirections, and does them if commands run; keeps in `opened` the first and the last file that was opened.
-    /// Returns whether one failed.
-    fn redirections(&mut self, opened: &mut Option<(Fd, Fd)>) -> bool {
+    /// Reads redirections, and does them if commands run; `before` them the streams were these. Returns whether one failed.
+    fn redirections(&mut self, before: &Streams) -> bool {
         let mut failed = false;
         loop {
             self.blanks(false);
@@ -529,15 +543,16 @@ impl<'c, 'a> Shell<'c, 'a> {
                         continue;
                     }
                 }
-                *opened = Some((opened.map_or(to, |(first, _)| first), to));
             }
             if self.context.run && !failed {
                 let streams = &mut self.context.streams;
+                let last = *streams;
                 match number {
                     '0' => streams.input = to,
                     '1' => streams.output = to,
                     _ => streams.error = to,
                 }
+                streams.close_others(&last, before);
             }
         }
     }
@@ -589,12 +604,6 @@ impl<'c, 'a> Shell<'c, 'a> {
         self.context.name = z!("sh");
         self.context.refuse_for(self.start, instead);
         sys::exit(2)
-    }
-}
-
-fn close(opened: Option<(Fd, Fd)>) {
-    if let Some((first, last)) = opened {
-        first.close_since(last);
     }
 }
 

@@ -168,6 +168,27 @@ fn few_open_files_are_enough() {
     assert_eq!((end, process.stdout().as_str()), (End::Code(0), "a\na\n"), "{process:?}");
 }
 
+// Not emulated: the emulator opens files of its own.
+#[test]
+fn what_a_script_has_redirected_is_closed() {
+    let sandbox = sandbox(Arch::native());
+    for each in [
+        "( exec >a 2>b; echo x )",
+        "exec >a 2>b; exec 2>c",
+        "{ exec 2>>a; } >b 2>&1",
+        "echo >a >b 2>&1 2>c",
+        "(cd /) >a",
+    ] {
+        let text = format!(
+            "{}
+[ -e a ]",
+            [each; 20].join("\n")
+        );
+        let (process, end) = sandbox.command(&["sh", "-c", &text]).cwd("/mnt").limit(libc::RLIMIT_NOFILE, 8).run();
+        assert_eq!(end, End::Code(0), "{each}: {process:?}");
+    }
+}
+
 // Not emulated: the emulator needs more.
 #[test]
 fn a_large_listing_without_memory_is_one_line() {
