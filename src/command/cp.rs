@@ -245,19 +245,24 @@ fn before<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done<bool> {
     let stat = sys::stat(walk.directory(), walk.name(), follow, &mut buffer);
     let stat = walk.context.outcome(walk.path(), stat)?;
     if stat.identity() == copy.into {
-        return Err(walk.context.refuse(copy.target, z!("cannot copy a directory into itself")));
+        return Err(into_itself(walk, copy));
     }
     let result = match stat.mode() & sys::TYPE {
         sys::DIRECTORY => enter(walk, copy, stat),
         sys::REGULAR | sys::SYMLINK => leaf(walk, copy, stat, follow).map(|()| false),
         _ => Err(walk.context.fail(walk.path(), Errno::EOPNOTSUPP)),
     };
-    if result.is_ok() && copy.has(VERBOSE) {
+    // Not of a directory that was there already.
+    if copy.has(VERBOSE) && result.as_ref().is_ok_and(|entered| !entered || copy.fresh) {
         let path = path(walk, copy);
         let from = walk.path();
         walk.context.say_link(from, path)?;
     }
     result
+}
+
+fn into_itself(walk: &mut Walk, copy: &Copy) -> Failed {
+    walk.context.refuse(copy.target, z!("cannot copy a directory into itself"))
 }
 
 /// Goes into a directory, which is made if it is not there.
@@ -269,7 +274,8 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
     let mut how = flags::SUBDIRECTORY;
     let (mut begins, mut made) = (false, true);
     if !copy.fresh {
-        let follow = if walk.depth == 0 && !copy.replace { Follow::Yes } else { Follow::No };
+        let itself = walk.depth > 0 || copy.replace || copy.has(NO_DIRECTORY) && !copy.directory;
+        let follow = if itself { Follow::No } else { Follow::Yes };
         match sys::stat(copy.directory(), place, follow, &mut Stat::buffer()).map(Stat::mode) {
             Ok(mode) if !copy.replace => {
                 if mode & sys::TYPE != sys::DIRECTORY {
@@ -299,6 +305,9 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
             return outcome(walk, copy, Err(error)).map(|()| false);
         }
     };
+    if stat.identity() == identity {
+        return Err(into_itself(walk, copy));
+    }
     let memory = &mut walk.context.memory;
     memory.push_number(copy.identity[0]);
     memory.push_number(copy.identity[1]);

@@ -73,12 +73,8 @@ pub(super) fn run(context: &mut Context) -> Done {
 }
 
 fn type_of(context: &Context, path: ZStr) -> Result<u32, Errno> {
-    let look = |follow| sys::mode(path, follow).map(|mode| mode & sys::TYPE);
-    let itself = look(Follow::No);
-    match if context.has(LONG | CLASSIFY | ITSELF) { return itself } else { look(Follow::Yes) } {
-        Err(Errno::ENOENT) => itself,
-        mode => mode,
-    }
+    let follow = if context.has(LONG | CLASSIFY | ITSELF) { Follow::No } else { Follow::Yes };
+    sys::mode(path, follow).map(|mode| mode & sys::TYPE)
 }
 
 /// Lists a directory, and with `-R` those in it.

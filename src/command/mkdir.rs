@@ -19,17 +19,16 @@ pub(super) fn run(context: &mut Context) -> Done {
     if !context.run {
         return Ok(());
     }
-    let mut bits = None;
-    if has_mode {
-        bits = mode::change(change, 0o777, true, if mode::needs_umask(change) { sys::umask() } else { 0 });
-    }
+    let umask = if has_mode && mode::needs_umask(change) { sys::umask() } else { 0 };
     while let Some(path) = context.next() {
+        // What `-m` makes of all rights, and of what a directory gets from the one above it.
+        let bits = |inherited: u32| mode::change(change, 0o777 | inherited & 0o6000, true, umask).filter(|_| has_mode);
         let _ = make(context, path, bits);
     }
     Ok(())
 }
 
-fn make(context: &mut Context, path: ZStr, bits: Option<u32>) -> Done {
+fn make(context: &mut Context, path: ZStr, bits: impl Fn(u32) -> Option<u32>) -> Done {
     let path = context.path(path, z!(""));
     let mark = context.memory.mark();
     let mut rest = path;
@@ -41,10 +40,14 @@ fn make(context: &mut Context, path: ZStr, bits: Option<u32>) -> Done {
         }
         let prefix = context.memory.string(mark);
         context.memory.strip(mark, '\0');
-        let mut made = sys::mkdir(Fd::CWD, prefix, bits.filter(|_| last).unwrap_or(0o777) & 0o777);
-        match (made, bits) {
-            // Only the last directory is of that mode.
-            (Ok(()), Some(bits)) if last => made = sys::chmod(Fd::CWD, prefix, bits),
+        // Only the last directory is of that mode.
+        let first = bits(0).filter(|_| last);
+        let mut made = sys::mkdir(Fd::CWD, prefix, first.unwrap_or(0o777) & 0o777);
+        match (made, first) {
+            (Ok(()), Some(first)) => {
+                let inherited = sys::mode(prefix, Follow::No).unwrap_or(0);
+                made = sys::chmod(Fd::CWD, prefix, bits(inherited).unwrap_or(first));
+            }
             (Err(Errno::NO_STATX), _) | (Ok(()), _) => {}
             (Err(error), _) if context.has(PARENTS) => {
                 made = match sys::mode(prefix, Follow::Yes) {

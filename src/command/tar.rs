@@ -93,7 +93,9 @@ fn member(walk: &mut Walk) -> Done<bool> {
     let (directory, name, path) = (walk.directory(), walk.name(), walk.path());
     let context = &mut *walk.context;
     let mut buffer = Stat::buffer();
-    let stat = context.outcome(path, sys::stat(directory, name, Follow::No, &mut buffer))?;
+    // With a directory to begin at, the kernel takes an empty path for that.
+    let stat = if name.is_empty() { Err(Errno::ENOENT) } else { sys::stat(directory, name, Follow::No, &mut buffer) };
+    let stat = context.outcome(path, stat)?;
     let mut held = z!("");
     let mut file = None;
     let kind = match stat.mode() & sys::TYPE {

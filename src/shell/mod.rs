@@ -402,14 +402,18 @@ impl<'c, 'a> Shell<'c, 'a> {
         self.error = before.error;
         (self.context.open, self.context.pattern) = (false, false);
         let start = self.at;
+        let run = self.context.run;
         let mut failed = false;
         loop {
+            // Behind one that has failed none is done.
             failed |= self.redirections(&before);
+            self.context.run &= !failed;
             if ends_word(self.at.first()) {
                 break;
             }
             self.one_word();
         }
+        self.context.run = run && !self.context.over;
         if self.at == start {
             self.unexpected();
         }

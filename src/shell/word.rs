@@ -254,7 +254,8 @@ impl<'a> Shell<'_, 'a> {
         } else if !default && self.context.settings.unset_is_error && self.context.run {
             self.context.name = z!("sh");
             self.context.refuse(name, z!("not set"));
-            sys::exit(2);
+            self.context.status = 2;
+            (self.context.over, self.context.run) = (true, false);
         }
         if default {
             // What is not taken is read, too, but does not run.
@@ -262,7 +263,7 @@ impl<'a> Shell<'_, 'a> {
             let run = self.context.run;
             self.context.run &= !given;
             self.text(quote, '}');
-            self.context.run = run;
+            self.context.run = run && !self.context.over;
             if given {
                 self.context.memory.release(mark);
             }
