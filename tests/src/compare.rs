@@ -215,6 +215,9 @@ pub fn remove(path: &Path) {
     removed.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// Times behind this one are those of the run.
+pub const NOW: i64 = 1_500_000_000;
+
 /// What is below a directory, as [`Seen::tree`] has it.
 pub fn tree(root: &Path) -> BTreeMap<OsString, String> {
     let mut tree = BTreeMap::new();
@@ -238,7 +241,7 @@ pub fn tree(root: &Path) -> BTreeMap<OsString, String> {
             _ => format!("other {mode:04o}"),
         };
         what += &format!(" of {}:{}", meta.uid(), meta.gid());
-        if meta.mtime() < 1_500_000_000 {
+        if meta.mtime() < NOW {
             what += &format!(" at {}", meta.mtime());
         }
         if meta.is_dir() {

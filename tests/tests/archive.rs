@@ -17,7 +17,7 @@ fn long(files: &Files) {
     files.file(&other, 0o644, "101").link(&format!("{name}/l"), &other).directory(&"d".repeat(100), 0o711).old();
     files.file("before1970", 0o644, "").time("before1970", -1).file("late", 0o644, "").time("late", 1 << 34);
     files.file("odd \u{6a21}\n", 0o644, "odd").file("owned", 0o640, "x").owner("owned", 1_000_770_000);
-    files.file("many", 0o644, vec![b'y'; 3_000_001]);
+    files.file("many", 0o644, vec![b'y'; 3_000_001]).time("", Files::TIME);
 }
 
 fn short(files: &Files) {
@@ -31,6 +31,7 @@ fn short(files: &Files) {
     files.file(&"e".repeat(99), 0o644, "99").file(&"f".repeat(100), 0o644, "100").link("t", &"t".repeat(100));
     files.file("owned", 0o640, "x").owner("owned", 0o7_777_777).file("large", 0o604, vec![b'z'; 200_000]).old();
     files.file("epoch", 0o644, "").time("epoch", 0).file("1", 0o644, "1").time("1", 1_234_567_890);
+    files.time("", Files::TIME);
 }
 
 /// The bytes that `argv` writes.

@@ -4,17 +4,19 @@
 //! else read-only. Everything is mounted in a namespace of the thread, which ends with it. There all of the machine's
 //! own files are read-only too: neither a script that goes astray nor a test that follows its links can change them.
 
-use super::setup::{Setup, Step};
+use super::setup::{By, Setup, Step};
+use conformance::compare::{self, Files};
 use conformance::raw::{block, clone3, exit, set_action, wait_for_ever};
-use conformance::{Arch, system_call};
+use conformance::{Arch, Program, system_call};
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{mem, ptr, thread};
 
@@ -22,15 +24,30 @@ use std::{mem, ptr, thread};
 /// and that no test looks at.
 const PLACE: &str = "/sys";
 
-/// The commands that the shells have as they are; `ln` and `ls` have the listed differences worked in.
-const TOOLS: [&str; 12] =
-    ["mkdir", "chmod", "sleep", "echo", "true", "false", "test", "[", "cat", "readlink", "rm", "touch"];
+/// The commands that the shells have as they are.
+const TOOLS: [&str; 11] = ["[", "cat", "echo", "false", "mkdir", "rm", "sleep", "tail", "test", "touch", "true"];
+
+/// Those with the listed differences worked in.
+pub const WRAPPED: [(&str, &str); 6] = [
+    ("chmod", include_str!("tools/chmod.sh")),
+    ("cp", include_str!("tools/cp.sh")),
+    ("ln", include_str!("tools/ln.sh")),
+    ("ls", include_str!("tools/ls.sh")),
+    ("readlink", include_str!("tools/readlink.sh")),
+    ("tar", include_str!("tools/tar.sh")),
+];
 
 /// What the number of each process is, in all three roots: what `$$` gives.
 pub const PID: i32 = 4242;
 
 /// Longer than any script takes.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where a tool says that it cannot do what the program does.
+const UNDECIDED: &str = "undecided";
+
+/// What all of those begin with.
+const COMMON: &str = include_str!("tools/common.sh");
 
 /// Who runs a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +81,12 @@ pub struct Seen {
     pub end: End,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    pub tree: BTreeMap<PathBuf, String>,
+    /// What is in `/mnt`, and what the script has put into `/out`.
+    pub tree: BTreeMap<OsString, String>,
+    /// Nothing has failed, as far as can be seen: a failure may have touched a directory.
+    pub clean: bool,
+    /// The tools cannot do here what the program does; what comes of it is not to be compared.
+    pub undecided: bool,
 }
 
 pub struct Arena {
@@ -75,6 +97,8 @@ pub struct Arena {
     init: OwnedFd,
     /// How long a script may run.
     pub patience: Duration,
+    /// What was counted.
+    pub counts: BTreeMap<&'static str, usize>,
 }
 
 struct Root {
@@ -99,19 +123,35 @@ impl Arena {
         for shell in Shell::ALL {
             let base = place.join(format!("{shell:?}"));
             let view = place.join(format!("{shell:?}.view"));
-            for path in [&base, &view, &base.join("proc"), &base.join("mnt"), &base.join("hits"), &base.join("bin")] {
+            for path in [&base, &view]
+                .into_iter()
+                .chain(&["proc", "mnt", "hits", "bin", "dev", "out"].map(|name| base.join(name)))
+            {
                 fs::create_dir(path).expect("a directory");
             }
-            for difference in super::differences::all() {
-                let hits = base.join("hits").join(difference.name);
+            let null = cstring(base.join("dev/null").as_os_str().as_bytes());
+            // SAFETY: a NUL-terminated string.
+            check(unsafe { libc::mknod(null.as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)) })
+                .expect("/dev/null");
+            set_mode(&base.join("dev/null"), 0o666);
+            for name in super::differences::all().iter().map(|difference| difference.name).chain([UNDECIDED]) {
+                let hits = base.join("hits").join(name);
                 fs::write(&hits, "").expect("a file");
                 set_mode(&hits, 0o666);
             }
+            fs::write(base.join("script"), "").expect("a file");
             install(shell, &base);
-            // `ls -la` shows the size of this directory, which is that of its names.
-            for number in fs::read_dir(&base).expect("a directory").count()..12 {
-                fs::write(base.join(number.to_string()), "").expect("a file");
+            // `ls -la` shows what this directory's names and its directories add up to.
+            let count = |kind: fn(&Path) -> bool| {
+                fs::read_dir(&base).expect("a directory").flatten().filter(|entry| kind(&entry.path())).count()
+            };
+            for number in count(|path| path.is_dir() && !path.is_symlink())..12 {
+                fs::create_dir(base.join(format!("directory{number}"))).expect("a directory");
             }
+            for number in count(|_| true)..20 {
+                fs::write(base.join(format!("file{number}")), "").expect("a file");
+            }
+            set_time(&base, 0);
             bind(&base, &view);
             mount(None, &view, libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY);
             if shell == Shell::Dash {
@@ -123,7 +163,7 @@ impl Arena {
                     }
                 }
             }
-            for name in ["mnt", "hits"] {
+            for name in ["mnt", "hits", "out"] {
                 bind(&base.join(name), &view.join(name));
             }
             roots.push(Root { shell, base, view: cstring(view.as_os_str().as_bytes()) });
@@ -158,7 +198,7 @@ impl Arena {
 
         let (stdout, stderr) = (memory_file(), memory_file());
         let stdin = File::open("/dev/null").expect("/dev/null");
-        Arena { roots, stdout, stderr, stdin, init, patience: PATIENCE }
+        Arena { roots, stdout, stderr, stdin, init, patience: PATIENCE, counts: BTreeMap::new() }
     }
 
     /// Runs `script` in a root that was set up; `may_wait` says that it may sleep for ever.
@@ -170,22 +210,88 @@ impl Arena {
             file.seek(SeekFrom::Start(0)).expect("its start");
         }
         let end = self.execute(root, setup, script, may_wait);
-        Seen { end, stdout: content(&self.stdout), stderr: content(&self.stderr), tree: root.tree() }
+        let (mut stdout, stderr) = (content(&self.stdout), content(&self.stderr));
+        let mut tree = compare::tree(&root.base.join("mnt"));
+        let mnt = fs::symlink_metadata(root.base.join("mnt")).expect("/mnt");
+        tree.insert(
+            "/mnt".into(),
+            format!(
+                "directory {:04o} of {}:{} at {}",
+                mnt.mode() & 0o7777,
+                mnt.uid(),
+                mnt.gid(),
+                mnt.mtime().min(compare::NOW)
+            ),
+        );
+        for entry in fs::read_dir(root.base.join("out")).expect("/out").flatten() {
+            let bytes = fs::read(entry.path()).expect("a file");
+            let what = match entry.file_name().to_string_lossy().starts_with("err") {
+                true if complaints(&bytes).is_empty() => "nothing".to_string(),
+                true => "complaints".to_string(),
+                false => self.archive(&bytes, shell),
+            };
+            tree.insert(Path::new("/out").join(entry.file_name()).into(), what);
+        }
+        // All of it, if it is one; without a member it is zeros.
+        if stdout.get(257..262) == Some(b"ustar") || stdout.len() >= 1024 && stdout.iter().all(|&byte| byte == 0) {
+            stdout = self.archive(&stdout, shell).into();
+        }
+        let undecided = fs::metadata(root.base.join("hits").join(UNDECIDED)).expect("a file").len() > 0;
+        let clean = complaints(&stderr).is_empty() && !script.windows(2).any(|part| part == b"2>");
+        Seen { end, stdout, stderr, tree, clean, undecided }
+    }
+
+    /// What is in an archive: as GNU tar reads it, and if it is this program's, BusyBox reads the same.
+    fn archive(&self, archive: &[u8], shell: Shell) -> String {
+        if archive.is_empty() {
+            return "empty".into();
+        }
+        let read = |command: &[&str]| {
+            let to = Path::new(PLACE).join("unpacked");
+            fs::create_dir(&to).expect("a directory");
+            let mut input = memory_file();
+            input.write_all(archive).and_then(|()| input.seek(SeekFrom::Start(0))).expect("a memory file");
+            let output = Command::new(command[0]).args(&command[1..]).current_dir(&to).stdin(input).output();
+            let output = output.unwrap_or_else(|error| panic!("{}: {error}", command[0]));
+            let tree = compare::tree(&to);
+            remove(&to);
+            let mut names: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_string).collect();
+            names.sort();
+            (names, tree, String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let (names, mut tree, said) = read(&["tar", "--numeric-owner", "--warning=no-timestamp", "-xvpf", "-"]);
+        let whole = format!("{names:#?} {tree:#?} {said}");
+        if shell != Shell::Ours {
+            return whole;
+        }
+        let (_, mut same, _) = read(&["/bin/busybox", "tar", "-xpf", "-"]);
+        // BusyBox sets neither the times of directories nor anything of links, and no large numbers of owners.
+        let large = tree.values().any(|what| what.contains(" of 1000770000:"));
+        for what in tree.values_mut().chain(same.values_mut()) {
+            let owner = what.find(" of ").filter(|_| large || what.starts_with("->"));
+            let time = what.find(" at ").filter(|_| !what.starts_with("file"));
+            what.truncate(owner.or(time).unwrap_or(what.len()));
+        }
+        if tree == same { whole } else { format!("{whole}, but for BusyBox {same:#?}") }
     }
 
     fn execute(&self, root: &Root, setup: &Setup, script: &[u8], may_wait: bool) -> End {
-        let file = match root.shell {
-            Shell::Ours => c"/bin/sh",
-            Shell::Dash => c"/real/dash",
-            Shell::Busybox => c"/bin/busybox",
-        };
-        let script = cstring(script);
-        let argv = [c"sh".as_ptr(), c"-c".as_ptr(), script.as_ptr(), ptr::null()];
+        let (file, argv) = root.command(setup, script);
+        let argv: Vec<_> = argv.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect();
         let path = if setup.raw_tools { c"PATH=/real" } else { c"PATH=/bin" };
-        let variables = [c"LC_ALL=C", c"V=value", c"N=d", c"EMPTY=", c"BLANK=two  words"];
+        let variables = [
+            c"LC_ALL=C",
+            c"V=value",
+            c"N=d",
+            c"EMPTY=",
+            c"BLANK=two  words",
+            c"M=granite",
+            c"MODEL_NAME=bloom-560m",
+            c"MODEL_PATH=/mnt/d",
+        ];
         let env: Vec<_> = [path].into_iter().chain(variables).map(CStr::as_ptr).chain([ptr::null()]).collect();
         let (stdin, stdout, stderr) = (self.stdin.as_raw_fd(), self.stdout.as_raw_fd(), self.stderr.as_raw_fd());
-        let uid = setup.uid;
+        let (uid, gid, umask) = (setup.uid, setup.gid, setup.umask.unwrap_or(0o022));
         let child = || {
             // SAFETY: only system calls, on memory that was prepared before.
             unsafe {
@@ -195,7 +301,7 @@ impl Arena {
                     system_call!(SYS_dup3, fd, number, 0);
                 }
                 system_call!(SYS_close_range, 3, u32::MAX, 0);
-                system_call!(SYS_umask, 0o022);
+                system_call!(SYS_umask, umask);
                 for signal in 1..=64 {
                     set_action(signal, libc::SIG_DFL); // fails for a few
                 }
@@ -205,7 +311,7 @@ impl Arena {
                 }
                 if uid != 0 {
                     system_call!(SYS_setgroups, 0, 0);
-                    if system_call!(SYS_setresgid, uid, uid, uid) < 0 || system_call!(SYS_setresuid, uid, uid, uid) < 0
+                    if system_call!(SYS_setresgid, gid, gid, gid) < 0 || system_call!(SYS_setresuid, uid, uid, uid) < 0
                     {
                         broken();
                     }
@@ -252,9 +358,14 @@ impl Arena {
 
     /// The names of the differences that were met, and how often.
     pub fn hits(&self) -> BTreeMap<String, usize> {
-        let mut hits = BTreeMap::new();
+        let mut hits: BTreeMap<String, usize> =
+            self.counts.iter().map(|(name, count)| (name.to_string(), *count)).collect();
         for root in &self.roots {
-            for entry in fs::read_dir(root.base.join("hits")).expect("hits").flatten() {
+            for entry in fs::read_dir(root.base.join("hits"))
+                .expect("hits")
+                .flatten()
+                .filter(|entry| entry.file_name() != UNDECIDED)
+            {
                 let length = entry.metadata().map_or(0, |meta| meta.len());
                 *hits.entry(entry.file_name().to_string_lossy().into_owned()).or_default() += length as usize;
             }
@@ -273,19 +384,75 @@ impl Drop for Arena {
 }
 
 impl Root {
+    /// The file that is run, and its words.
+    fn command(&self, setup: &Setup, script: &[u8]) -> (CString, Vec<CString>) {
+        let call = &setup.call;
+        let ours = self.shell == Shell::Ours;
+        let (mut file, mut argv) = if let By::Name(before) = call.by {
+            let mut words = words(script);
+            if words.is_empty() {
+                words.push(b"true".to_vec()); // nothing is left of it
+            }
+            let name = String::from_utf8_lossy(&words[0]).into_owned();
+            words[0] = format!("{before}{name}").into();
+            // In BusyBox and for dash the tools that have no difference worked in are the machine's.
+            let directory = if setup.raw_tools && self.shell == Shell::Dash { "/real" } else { "/bin" };
+            (format!("{directory}/{name}"), words)
+        } else {
+            let file = match self.shell {
+                Shell::Ours => "/bin/sh",
+                Shell::Dash => "/real/dash",
+                Shell::Busybox => "/bin/busybox",
+            };
+            let mut argv = vec![b"sh".to_vec()];
+            argv.extend(call.options.iter().map(|option| match *option {
+                "pipefail" if self.shell == Shell::Dash => super::NO_PIPEFAIL.into(),
+                option => option.into(),
+            }));
+            if call.by == By::File {
+                fs::write(self.base.join("script"), script).expect("a file");
+                argv.push(b"/script".to_vec());
+            } else {
+                argv.extend([b"-c".to_vec(), script.to_vec()]);
+            }
+            argv.extend(call.behind.iter().map(|&word| word.into()));
+            (file.to_string(), argv)
+        };
+        if call.entrypoint && ours {
+            file = "/bin/link-model-and-wait".into();
+            argv.insert(0, b"link-model-and-wait".to_vec());
+            argv[1] = argv[1].rsplit(|&byte| byte == b'/').next().unwrap_or_default().to_vec();
+        }
+        (cstring(file), argv.into_iter().map(cstring).collect())
+    }
+
     fn prepare(&self, setup: &Setup) {
         let mnt = self.base.join("mnt");
-        for entry in fs::read_dir(&mnt).expect("/mnt").flatten() {
+        for entry in [&mnt, &self.base.join("out")]
+            .into_iter()
+            .flat_map(|path| fs::read_dir(path).expect("a directory"))
+            .flatten()
+        {
             remove(&entry.path());
         }
+        fs::write(self.base.join("hits").join(UNDECIDED), "").expect("a file");
+        set_mode(&self.base.join("out"), 0o777);
         set_mode(&mnt, 0o777);
-        let owner = if setup.all_owned { setup.uid } else { 0 };
-        lchown(&mnt, Some(owner), Some(owner)).expect("/mnt");
+        let (uid, gid) = if setup.all_owned { (setup.uid, setup.gid) } else { (0, 0) };
+        lchown(&mnt, Some(uid), Some(gid)).expect("/mnt");
         remove(&self.base.join("models"));
         for step in &setup.steps {
             // A step that cannot be made here cannot be made in the other roots either.
-            let _ = self.step(step, setup.uid);
+            let _ = self.step(step, setup);
         }
+        // What is made in a directory changes its time.
+        for (number, step) in setup.steps.iter().enumerate() {
+            let path = self.path(step.path());
+            if path.parent().is_some_and(is_itself) && path.symlink_metadata().is_ok() {
+                set_time(&path, number as i64);
+            }
+        }
+        set_time(&mnt, 0);
         for (path, mode) in setup.modes.iter().rev() {
             let path = self.path(path);
             if is_itself(&path) {
@@ -298,7 +465,7 @@ impl Root {
         self.base.join(inside.trim_matches('/')) // with a slash at its end it would be what a link leads to
     }
 
-    fn step(&self, step: &Step, uid: u32) -> io::Result<()> {
+    fn step(&self, step: &Step, setup: &Setup) -> io::Result<()> {
         let (path, owned) = match step {
             Step::Directory { path, owned } => (path, owned),
             Step::File { path, owned, .. } => (path, owned),
@@ -310,35 +477,15 @@ impl Root {
         }
         match step {
             Step::Directory { .. } => fs::create_dir(&path)?,
-            // New, so that no link is followed.
-            Step::File { size, .. } => File::create_new(&path)?.write_all(&vec![b'x'; *size])?,
+            // New, so that no link is followed; and each has a content of its own.
+            Step::File { path: name, size, .. } => {
+                let content: Vec<u8> = format!("{name}\n").bytes().cycle().take(*size).collect();
+                File::create_new(&path)?.write_all(&content)?;
+            }
             Step::Link { target, .. } => symlink(target, &path)?,
         }
-        let owner = if *owned { uid } else { 0 };
-        lchown(&path, Some(owner), Some(owner))
-    }
-
-    /// Every name in `/mnt` with what it is.
-    fn tree(&self) -> BTreeMap<PathBuf, String> {
-        let mut tree = BTreeMap::new();
-        let mut rest = vec![PathBuf::from("mnt")];
-        while let Some(inside) = rest.pop() {
-            let path = self.base.join(&inside);
-            let meta = fs::symlink_metadata(&path).expect("a file");
-            let mode = meta.mode() & 0o7777;
-            let what = match meta.file_type() {
-                kind if kind.is_symlink() => format!("-> {:?}", fs::read_link(&path).expect("a link")),
-                kind if kind.is_dir() => format!("directory {mode:04o}"),
-                kind if kind.is_file() => format!("file {mode:04o} {}", meta.len()),
-                _ => format!("other {mode:04o}"),
-            };
-            if meta.is_dir() {
-                rest.extend(fs::read_dir(&path).expect("a directory").flatten().map(|e| inside.join(e.file_name())));
-            }
-            let owner = meta.uid();
-            tree.insert(inside, format!("{what} of {owner}"));
-        }
-        tree
+        let (uid, gid) = if *owned { (setup.uid, setup.gid) } else { (0, 0) };
+        lchown(&path, Some(uid), Some(gid))
     }
 }
 
@@ -353,8 +500,8 @@ fn install(shell: Shell, base: &Path) {
     match shell {
         Shell::Ours => {
             fs::copy(Arch::native().shipped_file(), bin.join("link-model-and-wait")).expect("the shipped file");
-            for name in ["sh", "sleep"] {
-                fs::hard_link(bin.join("link-model-and-wait"), bin.join(name)).expect(name);
+            for name in Program::names() {
+                symlink("link-model-and-wait", bin.join(name)).expect(name);
             }
         }
         Shell::Dash => {
@@ -377,8 +524,10 @@ fn install(shell: Shell, base: &Path) {
             for name in TOOLS {
                 symlink(Path::new("/real").join(name), bin.join(name)).expect(name);
             }
-            wrapper("ln", &super::differences::ln("/real/dash", "/real/ln -sfT"));
-            wrapper("ls", &super::differences::ls("/real/dash", "/real/ls"));
+            for (name, text) in WRAPPED {
+                let start = "#!/real/dash\nme=dash\nreal() {\n  real=$1\n  shift\n  \"/real/$real\" \"$@\"\n}\n";
+                wrapper(name, &[start, COMMON, text].concat());
+            }
         }
         Shell::Busybox => {
             let busybox = Path::new("/bin/busybox");
@@ -388,9 +537,10 @@ fn install(shell: Shell, base: &Path) {
             for name in TOOLS {
                 symlink("busybox", bin.join(name)).expect(name);
             }
-            let sh = "/bin/busybox sh";
-            wrapper("ln", &super::differences::ln(sh, "/bin/busybox ln -sfn"));
-            wrapper("ls", &super::differences::ls(sh, "/bin/busybox ls"));
+            for (name, text) in WRAPPED {
+                let start = "#!/bin/busybox sh\nme=busybox\nreal() { /bin/busybox \"$@\"; }\n";
+                wrapper(name, &[start, COMMON, text].concat());
+            }
         }
     }
 }
@@ -406,6 +556,56 @@ fn remove(path: &Path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path).expect("a directory to remove"),
         Ok(_) => fs::remove_file(path).expect("a file to remove"),
     }
+}
+
+fn set_time(path: &Path, number: i64) {
+    let name = cstring(path.as_os_str().as_bytes());
+    let time = libc::timespec { tv_sec: Files::TIME + 3600 * number, tv_nsec: 0 };
+    // SAFETY: a NUL-terminated string and two times.
+    let result =
+        unsafe { libc::utimensat(libc::AT_FDCWD, name.as_ptr(), [time; 2].as_ptr(), libc::AT_SYMLINK_NOFOLLOW) };
+    check(result).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// What a program complains of: not the line that says what link it has made.
+pub fn complaints(stderr: &[u8]) -> Vec<u8> {
+    let told =
+        |line: &&[u8]| !line.starts_with(b"link-model-and-wait: ") || !line.windows(4).any(|part| part == b" -> ");
+    stderr.split_inclusive(|&byte| byte == b'\n').filter(told).flatten().copied().collect()
+}
+
+/// The words of one command that has nothing but words in it.
+fn words(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let (mut inside, mut quote) = (false, None);
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match (quote, byte) {
+            (None, b' ' | b'\t' | b'\n') => {
+                inside = false;
+                continue;
+            }
+            (_, b'\\') if quote != Some(b'\'') && bytes.peek() == Some(&b'\n') => {
+                bytes.next();
+                continue;
+            }
+            _ => {}
+        }
+        if !inside {
+            (inside, words) = (true, [words, vec![Vec::new()]].concat());
+        }
+        let word = words.last_mut().expect("one has begun");
+        match (quote, byte) {
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (Some(sign), _) if sign == byte => quote = None,
+            (None, b'\\') => word.extend(bytes.next()),
+            (Some(b'"'), b'\\') if bytes.peek().is_some_and(|next| b"$`\"\\".contains(next)) => {
+                word.extend(bytes.next())
+            }
+            _ => word.push(byte),
+        }
+    }
+    words
 }
 
 fn set_mode(path: &Path, mode: u32) {

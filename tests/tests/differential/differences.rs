@@ -4,7 +4,7 @@
 //! that is a failure. So that a difference hides nothing else, it is not left out of the comparison: it is worked
 //! into the shells' own tools, and then all must be the same.
 
-use super::arena::Shell;
+use super::arena::{Shell, WRAPPED};
 use super::setup::Setup;
 
 /// One difference, and a script that shows it.
@@ -157,6 +157,118 @@ pub fn all() -> Vec<Difference> {
             "X asks for the bits that the file had before, says POSIX; BusyBox looks after it has removed them",
         ),
         show(
+            "mkdir-m-of-rwx",
+            DASH,
+            "mkdir -m +t d",
+            (0, ""),
+            setup(),
+            "a mode in words begins from a=rwx, says POSIX; GNU has less where it is about s or t",
+        ),
+        show(
+            "mkdir-p-by-the-umask",
+            BOTH,
+            "mkdir -p d/e",
+            (0, ""),
+            Setup { umask: Some(0o137), ..setup() },
+            "matters with a umask that keeps rights from the owner only; to ask for it would be one more system call",
+        ),
+        show(
+            "chmod-without-who",
+            DASH,
+            "chmod -w f",
+            (0, ""),
+            setup().file("/mnt/f").mode("/mnt/f", 0o666),
+            "GNU finds fault with bits that the umask keeps, BusyBox does not",
+        ),
+        show(
+            "cp-replaces-a-link",
+            BOTH,
+            "cp f l",
+            (0, ""),
+            setup().file("/mnt/f").file("/mnt/there").link("/mnt/l", "there"),
+            "a copy gets its name by a rename, so what was there before is not written through",
+        ),
+        show(
+            "cp-makes-a-new-file",
+            BOTH,
+            "cp f his",
+            (0, ""),
+            Setup { uid: 1010, gid: 1010, ..setup() }.file("/mnt/f").others_file("/mnt/his").mode("/mnt/his", 0o666),
+            "what is replaced belongs to who copies, and his right to do it is that of the directory",
+        ),
+        show(
+            "cp-takes-back",
+            BOTH,
+            "cp -r d new",
+            (1, ""),
+            Setup { uid: 1010, gid: 1010, ..setup() }.directory("/mnt/d").file("/mnt/d/f").mode("/mnt/d/f", 0),
+            "half a model is none",
+        ),
+        show(
+            "cp-v-tells-what-it-has-done",
+            DASH,
+            "cp -v f new/",
+            (1, ""),
+            setup().file("/mnt/f"),
+            "GNU tells what it is about to do",
+        ),
+        show(
+            "cp-is-silent-about-times",
+            BOTH,
+            "cp -a d/. .",
+            (0, ""),
+            Setup { uid: 1010, gid: 1010, ..setup() }.directory("/mnt/d").file("/mnt/d/f"),
+            "the volume is another user's, and the copy is good all the same",
+        ),
+        show(
+            "readlink-says-why",
+            BOTH,
+            "readlink f",
+            (1, ""),
+            setup().file("/mnt/f"),
+            "one line for each failure; GNU and BusyBox are silent",
+        ),
+        show(
+            "tar-fails-with-1",
+            DASH,
+            "tar cf - missing >/out/archive",
+            (1, ""),
+            setup(),
+            "every command here has 1 for a failure",
+        ),
+        show(
+            "tar-of-an-unreadable-directory",
+            DASH,
+            "tar cf - . >/out/archive",
+            (1, ""),
+            Setup { uid: 1010, gid: 1010, ..setup() }.directory("/mnt/d").mode("/mnt/d", 0o300),
+            "the directory is there, and what is in it cannot be; GNU leaves out both",
+        ),
+        show(
+            "tar-of-a-link-as-a-directory",
+            BOTH,
+            "tar cf - l/ >/out/archive",
+            (0, ""),
+            setup().directory("/mnt/d").link("/mnt/l", "d"),
+            "a path with a slash at its end is that of a directory, says POSIX; GNU and BusyBox cut it off",
+        ),
+        show(
+            "tar-of-a-file-as-a-directory",
+            BOTH,
+            "tar cf - f/ >/out/archive",
+            (1, ""),
+            setup().file("/mnt/f"),
+            "a path with a slash at its end is that of a directory, says POSIX; GNU and BusyBox cut it off",
+        ),
+        show(
+            "tar-says-nothing-of-slashes",
+            BOTH,
+            "tar cf - /mnt/f >/out/archive",
+            (0, ""),
+            setup().file("/mnt/f"),
+            "standard error is for failures",
+        ),
+        show(
             "built-ins-have-a-path",
             BOTH,
             "/bin/exit 3; echo on",
@@ -189,6 +301,14 @@ pub fn all() -> Vec<Difference> {
             "dash 0.5.12 goes wrong; bash, BusyBox, coreutils and POSIX negate twice",
         ),
         show(
+            "test-asks-the-kernel",
+            BUSYBOX,
+            "[ -w /models ]",
+            (1, ""),
+            setup().directory("/models"),
+            "root, too, cannot write to what is mounted read-only; BusyBox looks at the bits alone",
+        ),
+        show(
             "understood-whole",
             BOTH,
             "mkdir a; ls -Z",
@@ -215,89 +335,6 @@ pub const DASH_PRELUDE: &str = "echo() {
 ";
 
 /// Before each script for BusyBox, which runs its own tools without looking at PATH.
-pub const BUSYBOX_PRELUDE: &str = "ln() { /bin/ln \"$@\"; }
-ls() { /bin/ls \"$@\"; }
-";
-
-/// `ln`, but a link at the link's path is replaced.
-pub fn ln(sh: &str, replace: &str) -> String {
-    let remove = if sh == "/real/dash" { "/real/rm" } else { "/bin/busybox rm" };
-    let plain = replace.rsplit_once(' ').map_or(replace, |(tool, _)| tool);
-    format!(
-        r#"#!{sh}
-options=1 operands=0 target= path=. force= slash=
-for word; do
-  case $options$word in
-  1--) options= ;;
-  1-?*) case $word in *f*) force=1 ;; esac ;;
-  *)
-    operands=$((operands + 1))
-    if [ $operands = 1 ]; then target=$word; else path=$word; fi
-    ;;
-  esac
-done
-trim() {{
-  trimmed=$1
-  while :; do
-    case $trimmed in
-    ?*/) trimmed=${{trimmed%/}} ;;
-    *) break ;;
-    esac
-  done
-}}
-if [ $operands = 1 ]; then
-  printf . >>/hits/ln-with-one-operand
-  set -- "$@" .
-fi
-trim "$path"
-[ "$trimmed" = "$path" ] || slash=1
-path=$trimmed
-if [ ! -L "$path" ] && [ -d "$path" ]; then
-  slash=
-  trim "$target"
-  path=$path/${{trimmed##*/}}
-fi
-if [ -L "$path" ]; then
-  printf . >>/hits/ln-replaces-a-link
-elif [ "$force" ] && [ -z "$slash" ] && [ -f "$path" ] && [ "$path" -ef "$target" ]; then
-  printf . >>/hits/ln-onto-itself
-  {remove} "$path" || exit 1
-else
-  exec {plain} "$@"
-fi
-exec {replace} -- "$target" "$path"
-"#
-    )
-}
-
-/// `ls`, but with the exit code that it has here.
-pub fn ls(sh: &str, ls: &str) -> String {
-    format!(
-        r#"#!{sh}
-hit() {{ printf . >>"/hits/$1"; }}
-options=1 path=. all= almost= flags=-1
-for word; do
-  case $options$word in
-  1--) options= ;;
-  1-?*)
-    case $word in *a*) all=1 ;; esac
-    case $word in *A*) almost=1 ;; esac
-    ;;
-  *) path=$word ;;
-  esac
-done
-[ -z "$almost" ] || flags=-1A
-[ -z "$all" ] || flags=-1a
-[ -z "$almost" ] || [ -z "$all" ] || hit ls-a-beats-A
-if [ -L "$path" ] && [ ! -e "$path" ]; then
-  hit ls-of-a-dangling-link
-  exit 1
-fi
-{ls} $flags -- "$path"
-status=$?
-[ $status = 0 ] && exit 0
-[ $status = 1 ] || hit ls-fails-with-1
-exit 1
-"#
-    )
+pub fn busybox_prelude() -> Vec<u8> {
+    WRAPPED.iter().flat_map(|(name, _)| format!("{name}() {{ /bin/{name} \"$@\"; }}\n").into_bytes()).collect()
 }

@@ -18,6 +18,29 @@ impl Step {
     }
 }
 
+/// How a script is started.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    pub by: By,
+    /// This program stands before it, as the entrypoint.
+    pub entrypoint: bool,
+    /// The shell's own, before `-c` or the file.
+    pub options: &'static [&'static str],
+    /// Words behind the script.
+    pub behind: &'static [&'static str],
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// `sh -c SCRIPT`
+    #[default]
+    Script,
+    /// `sh FILE`
+    File,
+    /// It is one command, called by its name with this before it.
+    Name(&'static str),
+}
+
 /// The files, and who runs the script.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -25,6 +48,10 @@ pub struct Setup {
     /// Permission bits, set when all is there.
     pub modes: Vec<(String, u32)>,
     pub uid: u32,
+    pub gid: u32,
+    /// 022 if it is not said.
+    pub umask: Option<u32>,
+    pub call: Call,
     /// The shells' own tools, without the listed differences worked in.
     pub raw_tools: bool,
     /// `/mnt` belongs to who runs the script; else to root, but all may write.
@@ -42,6 +69,11 @@ impl Setup {
         self
     }
 
+    pub fn others_file(mut self, path: &str) -> Setup {
+        self.steps.push(Step::File { path: path.into(), size: 3, owned: false });
+        self
+    }
+
     pub fn link(mut self, path: &str, target: &str) -> Setup {
         self.steps.push(Step::Link { path: path.into(), target: target.into(), owned: true });
         self
@@ -52,9 +84,9 @@ impl Setup {
         self
     }
 
-    /// As a ModelCar meets it, and worse.
-    pub fn random(random: &mut Random, uid: u32, names: &[String], all_owned: bool) -> Setup {
-        let mut setup = Setup { uid, all_owned, ..Setup::default() };
+    /// As a ModelCar meets it, and worse; with `special`, also bits that BusyBox treats in another way.
+    pub fn random(random: &mut Random, uid: u32, names: &[String], all_owned: bool, special: bool) -> Setup {
+        let mut setup = Setup { uid, gid: uid, all_owned, ..Setup::default() };
         match random.below(8) {
             0 => {}
             1 => setup = setup.directory("/models"),
@@ -96,7 +128,8 @@ impl Setup {
             if random.chance(12) {
                 let mode =
                     *random.pick(&[0o000, 0o200, 0o400, 0o444, 0o500, 0o555, 0o700, 0o711, 0o755, 0o777, 0o1777]);
-                setup.modes.push((path, mode));
+                let bits = *random.pick(&[0o640, 0o664, 0o2755, 0o4755, 0o6711, 0o2750, 0o4644]);
+                setup.modes.push((path, if special && random.chance(40) { bits } else { mode }));
             }
         }
         if random.chance(4) {

@@ -1,7 +1,11 @@
-//! Scripts out of the whole of the language, and scripts with one thing in them that it does not have.
+//! Scripts out of the whole of the language.
 
-use super::setup::Setup;
+mod commands;
+mod refused;
+
+use super::setup::{By, Call, Setup};
 use conformance::random::Random;
+pub use refused::{MISSING, negative};
 use std::collections::BTreeMap;
 
 /// How often each production has been used.
@@ -30,16 +34,25 @@ pub const PRODUCTIONS: &[&str] = &[
     "compound: else",
     "compound: { }",
     "simple: redirection in front",
+    "simple: redirection alone",
     "redirection: >",
     "redirection: >>",
     "redirection: <",
     "redirection: >&2",
     "redirection: 2>&1",
     "redirection: of a compound command",
+    "redirection: of the rest",
+    "redirection: /dev/null",
+    "redirection: 2>",
+    "redirection: several",
+    "redirection: a pattern as a name",
     "parameter: $NAME",
     "parameter: ${NAME}",
     "parameter: ${NAME:-word}",
     "parameter: in \" \"",
+    "parameter: unset",
+    "operand: parameter",
+    "operand: pattern",
     "pattern: *",
     "pattern: ?",
     "pattern: [ ]",
@@ -47,10 +60,22 @@ pub const PRODUCTIONS: &[&str] = &[
     "cd in ( )",
     "set -e",
     "set +e",
+    "set -u",
+    "set -o pipefail",
+    "call: sh with options",
+    "call: sh with words behind",
+    "call: sh FILE",
+    "call: a command by its name",
+    "call: after the entrypoint",
+    "options apart",
+    "options behind operands",
+    "--",
     "cat",
+    "cat of standard input",
     "rm",
     "touch",
     "readlink",
+    "readlink -n",
     "command: exec",
     "command: lone exec",
     "command: simple",
@@ -84,6 +109,7 @@ pub const PRODUCTIONS: &[&str] = &[
     "echo -n",
     "echo without words",
     "echo with a backslash",
+    "echo: -- as a word",
     "[",
     "test",
     "test: no word",
@@ -96,24 +122,60 @@ pub const PRODUCTIONS: &[&str] = &[
     "test: -L",
     "test: -n",
     "test: -z",
+    "test: -s",
+    "test: -h",
+    "test: -r",
+    "test: -w",
+    "test: -x",
+    "test: =",
+    "test: !=",
     "ln -s",
     "ln -sf",
     "ln -sn",
-    "ln: options apart",
+    "ln -T",
+    "ln -v",
     "ln: one operand",
+    "ln: several operands",
     "ln: / last",
     "mkdir",
     "mkdir -p",
+    "mkdir -m",
     "mkdir: several operands",
     "ls",
     "ls -1",
     "ls -A",
     "ls -a",
+    "ls -d",
+    "ls -r",
+    "ls -R",
+    "ls -l",
+    "ls -h",
+    "ls -n",
+    "ls -F",
+    "ls: several operands",
     "chmod N",
     "chmod -R N",
     "chmod a=rX",
     "chmod -R a=rX",
+    "chmod WORDS",
+    "chmod -R WORDS",
     "chmod: several operands",
+    "cp",
+    "cp -r",
+    "cp -R",
+    "cp -a",
+    "cp -p",
+    "cp -d",
+    "cp -P",
+    "cp -f",
+    "cp -T",
+    "cp -v",
+    "cp SOURCE/.",
+    "cp: several operands",
+    "tar",
+    "tar -C",
+    "tar: several operands",
+    "tail -f",
     "sleep 0",
     "sleep 1",
     "sleep infinity",
@@ -167,7 +229,15 @@ pub struct Generator<'a> {
     slept: bool,
     infinite: bool,
     skip_busybox: bool,
+    /// It may have what BusyBox does otherwise.
+    gnu_only: bool,
     all_owned: bool,
+    /// No shell: one command with its words.
+    direct: bool,
+    /// `--` came: operands may look like options.
+    dashes: bool,
+    /// No name that GNU quotes in another way when it tells what it did.
+    tame_names: bool,
 }
 
 /// A script that all three are to do alike.
@@ -183,6 +253,7 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
             names.push(random.pick(WEIRD).to_string());
         }
     }
+    let tame_names = !weird && !names.iter().any(|name| name.contains('\''));
     let mut generator = Generator {
         random: random.clone(),
         out: Vec::new(),
@@ -195,15 +266,34 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
         slept: false,
         infinite: false,
         skip_busybox: weird,
+        gnu_only: random.chance(60),
         all_owned: false,
+        direct: false,
+        dashes: false,
+        tame_names,
     };
-    generator.script();
-    let Generator { out, names, linked, slept, infinite, skip_busybox, all_owned, mut random, .. } = generator;
+    let call = generator.call();
+    match call.by {
+        By::Name(_) => generator.program(false),
+        _ => generator.script(),
+    }
+    let Generator { out, names, linked, slept, infinite, skip_busybox, gnu_only, all_owned, mut random, .. } =
+        generator;
+    let (mut uid, mut gid) =
+        *random.pick(&[(0, 0), (0, 0), (0, 0), (1010, 1010), (1010, 1010), (65534, 65534), (1_000_770_000, 0)]);
     // Once a link is made, sleep drops root's capabilities.
-    let uid = if linked && slept || random.chance(50) { 1010 } else { 0 };
-    let setup = Setup::random(&mut random, uid, &names, all_owned);
+    if linked && slept && uid == 0 {
+        (uid, gid) = (1010, 1010);
+    }
+    let mut setup = Setup::random(&mut random, uid, &names, all_owned, gnu_only);
+    setup.gid = gid;
+    setup.umask = *random.pick(&[None, None, None, Some(0o077), Some(0o002), Some(0), Some(0o027), Some(0o026)]);
+    setup.call = call;
     // BusyBox lists no directory that it may not search: a listed difference.
-    let skip_busybox = skip_busybox || setup.modes.iter().any(|(_, mode)| mode & 0o100 == 0);
+    // Nor does it keep special bits, and it cannot write a large number of a user into an archive.
+    let skip_busybox = skip_busybox
+        || setup.modes.iter().any(|(_, mode)| mode & 0o100 == 0 || mode & 0o6000 != 0)
+        || uid > 0o7_777_777 && out.windows(3).any(|word| word == b"tar");
     Script { text: out, setup, may_wait: infinite, skip_busybox }
 }
 
@@ -224,6 +314,55 @@ impl Generator<'_> {
 
     fn chance(&mut self, percent: usize) -> bool {
         self.random.chance(percent)
+    }
+
+    /// Whether, so often in a hundred, to have what BusyBox does otherwise.
+    fn without_busybox(&mut self, percent: usize) -> bool {
+        let chosen = self.gnu_only && self.chance(percent);
+        self.skip_busybox |= chosen;
+        chosen
+    }
+
+    /// How it is started.
+    fn call(&mut self) -> Call {
+        let entrypoint = self.chance(20);
+        if entrypoint {
+            self.cover("call: after the entrypoint");
+        }
+        let by = match self.random.below(10) {
+            0 | 1 => {
+                self.cover("call: a command by its name");
+                self.direct = true;
+                By::Name(self.random.pick::<&str>(&["", "", "/bin/", "/usr/local/bin/", "./"]))
+            }
+            2 => {
+                self.cover("call: sh FILE");
+                By::File
+            }
+            _ => By::Script,
+        };
+        let mut call = Call { by, entrypoint, ..Call::default() };
+        if !self.direct && self.chance(20) {
+            self.cover("call: sh with options");
+            call.options = self.random.pick::<&[&str]>(&[
+                &["-e"],
+                &["-u"],
+                &["-eu"],
+                &["-e", "-u"],
+                &["-o", "errexit"],
+                &["-eo", "pipefail"],
+                &["-e", "-u", "-o", "pipefail"],
+                &["-euo", "pipefail"],
+                &["-o", "nounset"],
+            ]);
+            // The end of a script by -u is another one in BusyBox.
+            self.skip_busybox |= call.options.iter().any(|option| option.contains('u'));
+        }
+        if self.chance(10) && !self.direct {
+            self.cover("call: sh with words behind");
+            call.behind = &["name", "-x", "a b"];
+        }
+        call
     }
 
     // What a script is made of.
@@ -348,7 +487,7 @@ impl Generator<'_> {
             5 => self.braces(),
             _ => self.repeat(),
         }
-        if self.chance(10) {
+        if self.chance(12) {
             self.cover("redirection: of a compound command");
             self.redirection();
         }
@@ -381,19 +520,43 @@ impl Generator<'_> {
 
     /// Of standard output to a file, or of what exists; what goes to standard error is different in each shell.
     fn redirection(&mut self) {
+        self.one_redirection();
+        while self.chance(12) {
+            self.cover("redirection: several");
+            self.one_redirection();
+        }
+    }
+
+    fn one_redirection(&mut self) {
         self.blank();
-        match self.random.below(5) {
+        match self.random.below(if self.gnu_only { 9 } else { 4 }) {
             0 => {
+                self.cover("redirection: >&2");
+                self.push_one(&[">&2", "1>&2"]);
+            }
+            1 | 2 => {
+                self.cover("redirection: /dev/null");
+                self.push_one(&[
+                    ">/dev/null",
+                    "2>/dev/null",
+                    "</dev/null",
+                    ">> /dev/null",
+                    ">/dev/null 2>&1",
+                    "0</dev/null",
+                ]);
+            }
+            3 => {
+                // Whether there is anything in it is looked at then.
+                self.cover("redirection: 2>");
+                self.push_one(&["2>/out/err1", "2>>/out/err2", "2>>'/out/err3'"]);
+            }
+            4 => {
                 self.cover("redirection: <");
                 self.push("<");
                 self.maybe_blank();
                 self.file();
             }
-            1 => {
-                self.cover("redirection: >&2");
-                self.push(">&2");
-            }
-            2 => {
+            5 => {
                 self.cover("redirection: >>");
                 self.push(">>");
                 self.maybe_blank();
@@ -410,9 +573,17 @@ impl Generator<'_> {
 
     /// A file to read or write: one that may be there, or something else that is no file.
     fn file(&mut self) {
-        let name = self.random.pick(&["out", "out2", "d/out", "model.bin", "a", "missing/out"]).as_bytes().to_vec();
         // BusyBox has 1 where a redirection fails, dash and POSIX a number above that.
         self.skip_busybox = true;
+        if self.chance(12) {
+            self.cover("redirection: a pattern as a name");
+            return self.push_one(&["o*", "\"$V\"", "$N", "o[u]t", "${V}?", "\"$BLANK\""]);
+        }
+        let name = self
+            .random
+            .pick(&["out", "out2", "d/out", "model.bin", "a", "missing/out", "/models/x"])
+            .as_bytes()
+            .to_vec();
         self.word(&name);
     }
 
@@ -433,39 +604,24 @@ impl Generator<'_> {
     }
 
     fn set(&mut self) {
-        let on = self.chance(70);
-        self.cover(if on { "set -e" } else { "set +e" });
-        self.push_one(if on {
-            &["set -e", "set -eu", "set -o errexit", "set -e -u"]
-        } else {
-            &["set +e", "set +o errexit"]
-        });
-    }
-
-    /// A tool that has no listed difference.
-    fn tool(&mut self) {
-        let name = *self.random.pick(&["cat", "rm", "rm", "touch", "readlink"]);
-        if self.chance(10) {
-            self.cover("simple: redirection in front");
-            self.push_one(&[">out ", ">>out2 ", ">&2 "]);
-        }
-        self.cover(name);
-        self.name(name, false);
-        if name == "rm" {
-            self.push_one(&[" -f", " -rf", " -r", "", " -R"]);
-        }
-        for index in 0..=self.random.below(2) {
-            if index > 0 && name == "readlink" {
-                break; // BusyBox 1.35 knows one
+        match self.random.below(10) {
+            0..3 => {
+                self.cover("set +e");
+                self.push_one(&["set +e", "set +o errexit", "set +eu", "set +u", "set +o nounset"]);
             }
-            self.blank();
-            let mut path = self.operand();
-            // Where a file is named as a directory GNU's rm -f is silent; BusyBox complains, or removes it.
-            self.skip_busybox |= name == "rm" && path.contains(&b'/');
-            while name == "rm" && path.len() > 1 && path.ends_with(b"/") {
-                path.pop();
+            3 | 4 if self.gnu_only => {
+                self.cover("set -u");
+                self.skip_busybox = true; // it ends a script with another number
+                self.push_one(&["set -u", "set -eu", "set -o nounset", "set -e -u", "set -euo pipefail", "set -u +e"]);
             }
-            self.word(if path.starts_with(b"-") || path == b"." { b"d" } else { &path });
+            5 | 6 => {
+                self.cover("set -o pipefail");
+                self.push_one(&["set -o pipefail", "set -eo pipefail", "set -e -o pipefail", "set +o pipefail"]);
+            }
+            _ => {
+                self.cover("set -e");
+                self.push_one(&["set -e", "set -o errexit", "set -e -o errexit"]);
+            }
         }
     }
 
@@ -554,335 +710,12 @@ impl Generator<'_> {
         self.looping = looping;
     }
 
-    // Commands.
-
-    fn simple(&mut self) {
-        self.cover("command: simple");
-        let exec = self.chance(2);
-        if exec {
-            self.cover("command: exec");
-            self.push("exec");
-            if self.chance(25) {
-                self.cover("command: lone exec");
-                return;
-            }
-            self.blank();
-        }
-        match self.random.below(if exec { 70 } else { 100 }) {
-            0..14 => self.echo(exec),
-            14..30 => self.test(exec),
-            30..46 => self.ln(exec),
-            46..56 => self.mkdir(exec),
-            56..70 => self.ls(exec),
-            70..77 => self.chmod(exec),
-            77..80 => self.sleep(exec),
-            80 | 81 if !self.looping || self.chance(30) => self.exit(),
-            82 => {
-                // Nothing that the shells say otherwise: these say nothing.
-                self.cover("redirection: 2>&1");
-                self.push_one(&["2>&1 true", ": 2>&1", "false 2>&1", "echo x 2>&1"]);
-            }
-            83 => self.cd(),
-            85 => self.set(),
-            86..90 => self.tool(),
-            84 if self.chance(30) => {
-                // A listing may be empty or long; as a name it is most often an unknown one.
-                self.cover("name of a command out of $( ls )");
-                self.push("\"$(ls -A e)\"");
-                self.push(" nosuch");
-            }
-            _ => {
-                let name = *self.random.pick(&[":", "true", "false"]);
-                self.cover(name);
-                self.name(name, false);
-                self.arguments();
-            }
-        }
-    }
-
-    fn arguments(&mut self) {
-        for _ in 0..self.random.below(3) {
-            self.blank();
-            let name = self.operand();
-            self.word(&name);
-        }
-    }
-
-    /// The name of a command, now and then by its path or quoted.
-    fn name(&mut self, name: &str, exec: bool) {
-        let path = name != ":" && name != "exit" && name != "[" && self.chance(6);
-        if path {
-            self.cover("command by path");
-            self.push("/bin/");
-        } else if exec && matches!(name, "ls" | "ln") {
-            self.out.push(EXEC_MARK);
-        }
-        if self.chance(4) {
-            self.word(name.as_bytes());
-        } else {
-            self.push(name);
-        }
-    }
-
-    fn exit(&mut self) {
-        self.name("exit", false);
-        match self.random.below(4) {
-            0 => self.cover("exit"),
-            1 => {
-                self.cover("exit N > 255");
-                let number = 256 + self.random.below(1000);
-                self.push(&format!(" {number}"));
-            }
-            _ => {
-                self.cover("exit N");
-                let number = self.random.below(256);
-                self.blank();
-                self.word(number.to_string().as_bytes());
-            }
-        }
-    }
-
-    fn echo(&mut self, exec: bool) {
-        self.cover("echo");
-        self.name("echo", exec);
-        if self.chance(8) {
-            self.cover("echo -n");
-            self.push(" -n");
-        }
-        let count = self.random.below(4);
-        if count == 0 {
-            self.cover("echo without words");
-        }
-        for index in 0..count {
-            self.blank();
-            if index > 0 && self.chance(20) {
-                self.expansion();
-            } else if self.chance(50) {
-                self.text(index == 0);
-            } else {
-                let name = self.operand();
-                // What begins with a dash could be an option.
-                self.word(if name.starts_with(b"-") { b"x" } else { &name });
-            }
-        }
-    }
-
-    fn test(&mut self, exec: bool) {
-        let bracket = self.chance(70);
-        if bracket {
-            self.cover("[");
-            self.push("[");
-        } else {
-            self.cover("test");
-            self.name("test", exec);
-        }
-        let mut choices = 10;
-        if self.chance(12) {
-            self.cover("test: !");
-            self.push(" !");
-            if self.chance(15) {
-                self.cover("test: ! !");
-                self.push(" !");
-                choices = 3; // dash goes wrong with more words: a listed difference
-            }
-        }
-        match self.random.below(choices) {
-            0 => self.cover("test: no word"),
-            1 => {
-                self.cover("test: one word");
-                self.blank();
-                let word = *self.random.pick(&["", "x", "!", "-d", "-n", "-", "--", "=", "]", "models"]);
-                self.word(word.as_bytes());
-            }
-            2 => {
-                self.cover("test: one word");
-                self.blank();
-                self.substituted();
-            }
-            number => {
-                let (operator, production) = [
-                    ("-d", "test: -d"),
-                    ("-e", "test: -e"),
-                    ("-f", "test: -f"),
-                    ("-L", "test: -L"),
-                    ("-n", "test: -n"),
-                    ("-z", "test: -z"),
-                ][self.random.below(6)];
-                self.cover(production);
-                self.blank();
-                self.push(operator);
-                self.blank();
-                if number > 8 && matches!(operator, "-n" | "-z") {
-                    self.substituted();
-                } else {
-                    let name = self.operand();
-                    self.word(&name);
-                }
-            }
-        }
-        if bracket {
-            self.blank();
-            self.push("]");
-        }
-    }
-
-    fn ln(&mut self, exec: bool) {
-        self.linked = true;
-        self.name("ln", exec);
-        let force = self.chance(50);
-        self.cover(if force { "ln -sf" } else { "ln -s" });
-        let plain = self.chance(12);
-        if plain {
-            self.cover("ln -sn");
-        }
-        let mut letters: Vec<&str> = vec!["s"];
-        if force {
-            letters.push("f");
-        }
-        if plain {
-            letters.push("n");
-        }
-        let rotate = self.random.below(letters.len());
-        letters.rotate_left(rotate);
-        if self.chance(10) {
-            self.cover("ln: options apart");
-            for letter in letters {
-                self.push(&format!(" -{letter}"));
-            }
-        } else {
-            self.push(&format!(" -{}", letters.concat()));
-        }
-        self.blank();
-        let target = match self.random.below(10) {
-            0..=4 => {
-                self.cover("word: $$");
-                self.push("/proc/$$/root/models");
-                None
-            }
-            5 => Some(b"/mnt".to_vec()),
-            6 => Some(b"/mnt/d".to_vec()),
-            _ => Some(self.operand()),
-        };
-        if let Some(target) = target {
-            let target = if target.starts_with(b"-") { b"t".to_vec() } else { target };
-            self.skip_busybox |= target.is_empty(); // a listed difference
-            self.word(&target);
-        }
-        if self.chance(8) {
-            self.cover("ln: one operand");
-        } else {
-            self.blank();
-            let mut path = self.operand();
-            if path.starts_with(b"-") {
-                path = b"l".to_vec();
-            }
-            if self.chance(8) {
-                self.cover("ln: / last");
-                path.extend(b"/");
-            }
-            self.word(&path);
-        }
-    }
-
-    /// An operand that is no option.
-    fn path(&mut self) {
-        self.path_but("-");
-    }
-
-    fn path_but(&mut self, not: &str) {
-        self.blank();
-        let name = self.operand();
-        self.word(if name.starts_with(b"-") || name == not.as_bytes() { b"d" } else { &name });
-    }
-
-    fn mkdir(&mut self, exec: bool) {
-        self.cover("mkdir");
-        self.name("mkdir", exec);
-        if self.chance(50) {
-            self.cover("mkdir -p");
-            self.push(" -p");
-        }
-        self.path_but(".");
-        while self.chance(20) {
-            self.cover("mkdir: several operands");
-            self.path_but(".");
-        }
-    }
-
-    fn ls(&mut self, exec: bool) {
-        self.name("ls", exec);
-        self.ls_words();
-    }
-
-    fn ls_words(&mut self) {
-        self.cover("ls");
-        let mut letters = String::new();
-        for (letter, production, percent) in [('1', "ls -1", 20), ('A', "ls -A", 35), ('a', "ls -a", 12)] {
-            if self.chance(percent) {
-                self.cover(production);
-                letters.push(letter);
-            }
-        }
-        if !letters.is_empty() {
-            self.push(&format!(" -{letters}"));
-        }
-        if self.chance(80) {
-            self.path();
-        }
-    }
-
-    fn chmod(&mut self, exec: bool) {
-        self.name("chmod", exec);
-        let recursive = self.chance(35);
-        if recursive {
-            // Both listed differences.
-            self.all_owned = true;
-            self.skip_busybox = true;
-            self.push(" -R");
-        }
-        self.blank();
-        if self.chance(35) {
-            self.cover(if recursive { "chmod -R a=rX" } else { "chmod a=rX" });
-            self.skip_busybox = true; // a listed difference
-            self.word(b"a=rX");
-        } else {
-            self.cover(if recursive { "chmod -R N" } else { "chmod N" });
-            let mode =
-                *self.random.pick(&["755", "0755", "644", "700", "777", "0", "444", "1777", "00755", "500", "711"]);
-            self.skip_busybox |= matches!(mode, "644" | "0" | "444"); // a listed difference
-            self.push(mode);
-        }
-        self.path();
-        while self.chance(15) {
-            self.cover("chmod: several operands");
-            self.path();
-        }
-    }
-
-    fn sleep(&mut self, exec: bool) {
-        self.slept = true;
-        let kind = self.random.below(300);
-        let infinite = kind < 25 && !self.looping;
-        self.name("sleep", exec);
-        self.blank();
-        if infinite {
-            self.cover("sleep infinity");
-            self.infinite = true;
-            self.push("infinity");
-        } else if kind == 299 && !self.looping {
-            self.cover("sleep 1");
-            self.push("1");
-        } else {
-            self.cover("sleep 0");
-            self.push_one(&["0", "00", "'0'"]);
-        }
-    }
-
     // Words.
 
     /// What the environment and the directory have.
     fn expansion(&mut self) {
-        let (production, words): (_, &[&str]) = match self.random.below(7) {
+        let (production, words): (_, &[&str]) = match self.random.below(8) {
+            7 => ("parameter: unset", &["$UNSET", "${UNSET}", "\"$UNSET\"", "x$UNSET", "\"${UNSET}y\""]),
             0 => ("parameter: $NAME", &["$V", "x$V", "$V/$N", "$EMPTY"]),
             1 => ("parameter: ${NAME}", &["${V}", "${V}x", "a${EMPTY}b"]),
             2 => (
@@ -931,7 +764,7 @@ impl Generator<'_> {
             self.substitution(level + 1);
             self.push("\"");
         } else {
-            self.ls_words();
+            self.ls_words(None);
         }
         if self.chance(8) {
             self.blank();
@@ -1062,180 +895,4 @@ impl Generator<'_> {
             self.cover("word: several pieces");
         }
     }
-}
-
-/// What the language does not have, where a command could stand.
-pub const MISSING: &[&str] = &[
-    "ls | ls",
-    "ls|ls -A",
-    "ls <> x",
-    "ls >| x",
-    "ls << E\nx\nE",
-    "ls &",
-    "ls & ls",
-    "(ls) & ls",
-    "x=1",
-    "x=1 ls",
-    "x= ls",
-    "PATH=/x ls",
-    "ls --all",
-    "ls -la /models -x",
-    "echo $1",
-    "echo $0",
-    "echo $#",
-    "echo $@",
-    "echo $*",
-    "echo $?",
-    "echo $!",
-    "echo $-",
-    "echo $_",
-    "echo \"$?\"",
-    "echo \"$1\"",
-    "echo `ls`",
-    "`ls`",
-    "echo \"`ls`\"",
-    "echo $(ls)",
-    "$(ls)",
-    "[ $(ls -A /models) ]",
-    "echo \"$(echo x)\"",
-    "echo \"$(ls; ls)\"",
-    "echo \"$(ls\nls)\"",
-    "echo \"$(ls | ls)\"",
-    "echo \"$(ls > x)\"",
-    "echo \"$(mkdir x)\"",
-    "echo \"$(ln -s a b)\"",
-    "echo \"$( (ls) )\"",
-    "echo \"$(exit 1)\"",
-    "echo \"$(< x)\"",
-    "echo $((1+1))",
-    "echo \"$((1+1))\"",
-    "[[ -d d ]]",
-    "ls {a,b}",
-    "ls a{b,c}",
-    "ls ~",
-    "ls ~/x",
-    "ls ~root",
-    "echo $'a'",
-    "echo $\"a\"",
-    "case a in a) ls;; esac",
-    "for i in a b; do ls; done",
-    "for i; do ls; done",
-    "f() { ls; }",
-    "f () ls",
-    "export A",
-    "set",
-    "trap ls TERM",
-    ". ./x",
-    "while false; do break; done",
-    "while false; do continue; done",
-    "ls ;; ls",
-    "; ls",
-    "&& ls",
-    "|| ls",
-    "ls &&; ls",
-    "ls ||",
-    "ls &&",
-    "ls && && ls",
-    "ls ; ; ls",
-    "( )",
-    "()",
-    "ls )",
-    "( ls",
-    "(ls;",
-    "(ls) ls",
-    "(ls) (ls)",
-    "!",
-    "! ! ls",
-    "if ls; fi",
-    "if; then ls; fi",
-    "if ls; then fi",
-    "if ls; then ls",
-    "if ls; then ls; else fi",
-    "if ls; then ls; elif ls; fi",
-    "if ls then ls; fi",
-    "while ls; done",
-    "while false; do done",
-    "while; do ls; done",
-    "while false; do ls",
-    "until true; ls; done",
-    "while false do ls; done",
-    "do",
-    "done",
-    "do ls; done",
-    "'ls",
-    "\"ls",
-    "echo \"$(ls\"",
-    "echo \"$(ls",
-    "echo '",
-    "echo $",
-    "echo a$",
-    "echo \"$\"",
-    "echo \"a$\"",
-    "echo $/x",
-    "ln -s /proc/$/root/models x",
-    "sh",
-    "sh x",
-    "sh -x",
-    "sh -e -c ls",
-    "sh -c ls",
-    "sh -c 'ls | ls'",
-    "exec sh -c ls",
-    "/bin/sh -c ls",
-    "echo \\",
-    "ls -Z",
-    "ln a b",
-    "ln -f a b",
-    "ln",
-    "ln -s",
-    "ln --symbolic a b",
-    "mkdir",
-    "mkdir -p",
-    "mkdir --parents x",
-    "chmod",
-    "chmod 755",
-    "chmod 9 a",
-    "chmod 07777777 a",
-    "chmod -v 755 a",
-    "sleep",
-    "sleep x",
-    "sleep -1",
-    "echo -e x",
-    "echo -E x",
-    "[ -d a",
-    "[",
-    "[ ]x",
-    "[ 1 -eq 1 ]",
-    "[ -d a -a -d b ]",
-    "[ -d a -o -d b ]",
-    "[ ! -d a -o b ]",
-    "[ ( -d a ) ]",
-    "[ \\( a \\) ]",
-    "test a b",
-    "test -d a b",
-    "exit x",
-    "exit -1",
-    "exit 1 2",
-];
-
-/// A script with one of [`MISSING`] in it, in one of several places.
-pub fn negative(seed: u64, missing: &str) -> Script {
-    let mut random = Random::new(seed);
-    let mut ignored = Coverage::new();
-    let mut before = positive(random.next(), &mut ignored);
-    let behind = positive(random.next(), &mut ignored);
-    // A comment at the end would hide what follows on the line.
-    let open = missing.contains(['\'', '"']) || missing.contains("<<") || missing.ends_with(['&', '|', '\\']);
-    let place = random.below(if open { 2 } else { 6 });
-    let text = |script: &Script| script.text.iter().copied().filter(|&byte| byte != EXEC_MARK).collect::<Vec<u8>>();
-    let (before_text, behind_text) = (text(&before), text(&behind));
-    let missing = missing.as_bytes();
-    before.text = match place {
-        0 => missing.to_vec(),
-        1 => [&before_text, &b"\n"[..], missing].concat(),
-        2 => [missing, b"\n", &behind_text].concat(),
-        3 => [&before_text, &b"\n"[..], missing, b"\n", &behind_text].concat(),
-        4 => [&b"while false; do\n"[..], &before_text, b"\n", missing, b"\ndone"].concat(),
-        _ => [&b"true || (\n"[..], missing, b"\n)"].concat(),
-    };
-    before
 }

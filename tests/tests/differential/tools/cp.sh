@@ -1,0 +1,126 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # with what stands before it: see install in arena.rs
+# `cp`, but what is replaced is a new file, and a tree that is not whole is none.
+
+letters= options=1 given=
+for word; do
+  shift
+  case $options$word in
+  1--) options= ;;
+  1-?*)
+    letters=$letters${word#-}
+    given="$given $word"
+    ;;
+  *) set -- "$@" "$word" ;;
+  esac
+done
+for to; do :; done
+
+# It may not be allowed to.
+if [ "$me" = dash ]; then preserve='*: preserving times for *'; else preserve="*can't preserve *"; fi
+# shellcheck disable=SC2086
+plain() { but_for "$preserve" real cp $given -- "$@"; }
+# shellcheck disable=SC2086
+replace() {
+  if [ "$me" = dash ]; then
+    but_for "$preserve" real cp $given --remove-destination -- "$@"
+    return
+  fi
+  # BusyBox would write into what is there.
+  if [ ! -e "$1" ] && { [ ! -L "$1" ] || ! keeps_links; }; then
+    fail "$1: No such file or directory"
+    return
+  elif [ -d "$at" ] && [ ! -L "$at" ]; then
+    if [ -d "$1" ]; then
+      (cd "$1" && real find . ! -type d) | while read -r name; do
+        [ -d "$at/$name" ] || real rm -f "$at/$name"
+      done
+    fi
+  elif [ ! -d "$1" ] || { [ -L "$1" ] && keeps_links; }; then
+    real rm -f "$at" || return 1
+  fi
+  plain "$@"
+}
+replace_and_say() {
+  exec 5>&1
+  code=$({ {
+    replace "$@"
+    echo $? >&3
+  } | real sed "/^removed '/d" >&5; } 3>&1)
+  return "$code"
+}
+fail() {
+  echo "cp: $1" >&2
+  return 1
+}
+
+if [ $# -gt 2 ] && { [ ! -d "$to" ] || has T; }; then
+  plain "$@"
+  exit 1
+fi
+
+keeps_links() { has r || has R || has a || has d || has P; }
+recursive() { has r || has R || has a; }
+
+# Whether both are one name in one directory.
+same_name() {
+  [ "${1##*/}" = "${2##*/}" ] || return
+  case $1 in */*) one=${1%/*}/ ;; *) one=. ;; esac
+  case $2 in */*) other=${2%/*}/ ;; *) other=. ;; esac
+  [ "$one" -ef "$other" ]
+}
+
+# A directory that may be read and not searched: the program goes into none, GNU fails at what is in it.
+closed() { [ "$(real find "$1" -type d -readable ! -executable 2>/dev/null)" ]; }
+
+# copy SOURCE
+copy() {
+  trim "$1"
+  from=$trimmed
+  at=$to
+  if [ -d "$to" ] && ! has T; then
+    case ${from##*/} in
+    ..) ;;
+    *) at=$to/${from##*/} ;;
+    esac
+  fi
+  if [ ! -e "$at" ] && [ ! -L "$at" ]; then
+    plain "$1" "$to" && return
+    # What was written of it.
+    if [ -e "$at" ] || [ -L "$at" ]; then
+      hit cp-takes-back
+      [ ! -d "$at" ] || [ -L "$at" ] || real chmod -R u+rwX "$at"
+      real rm -rf "$at"
+    fi
+    return 1
+  fi
+  if [ "$me" = dash ] && recursive && { closed "$1/" || { [ -d "$at" ] && [ ! -x "$at" ]; }; }; then undecided; fi
+  if same_name "$from" "$at" || { [ "$1" -ef "$at" ] && ! { keeps_links && { [ -L "$1" ] || [ -L "$at" ]; }; }; }; then
+    plain "$1" "$to" && undecided
+    return 1
+  fi
+  if [ -d "$at" ] && [ ! -L "$at" ]; then
+    $replace "$1" "$to" && return
+    # How far it came depends on the order of names.
+    if recursive && [ -d "$1" ]; then undecided; fi
+    return 1
+  fi
+  [ ! -L "$at" ] || hit cp-replaces-a-link
+  if { [ ! -L "$1" ] || ! keeps_links; } && [ -f "$1" ] && [ ! -r "$1" ]; then
+    fail "$1: Permission denied"
+    return 1
+  fi
+  $replace "$1" "$to"
+}
+
+replace=replace
+has v && replace=replace_and_say
+result=0
+while [ $# != 1 ]; do
+  if ! copy "$1"; then
+    # GNU has told it before it tried.
+    if has v; then undecided; fi
+    result=1
+  fi
+  shift
+done
+exit $result
