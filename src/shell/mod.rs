@@ -277,7 +277,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             error: if within.error == before.error { after.error } else { before.error },
         };
         self.context.streams.close_others(&after, &before);
-        self.context.streams.close_others(&within, &after);
+        self.context.streams.close_others(&within, &self.kept);
         // They are read, but have been done already.
         self.context.run = false;
         let end = self.at;
