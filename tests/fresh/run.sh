@@ -249,7 +249,7 @@ whole() { # all that the README says, and what the workflows run
 full() { # full MIB DIRECTORY COMMAND: with so much room in one of the directories that are written to
   local there=$2
   [[ $there == /* ]] || there=$home/$CHECKOUT/$there
-  mkdir -p "$root$there"
+  [ -e "$root$there" ] || chroot "$root" install -d -o "$user" -g "$user" "$there"
   within_root mount -t tmpfs -o "size=$1m,uid=$(chroot "$root" id -u "$user"),mode=1777" tmpfs "$there"
   fails "$1 MiB in $2" 'disk is full' "$3"
   within_root umount -l "$there"
@@ -276,12 +276,12 @@ trouble() { # what can come between, each at six points and more; then it works 
   for packages in '' 'gcc libc6-dev' 'python3 zopfli' 'podman jq runc uidmap' 'mmdebstrap ca-certificates'; do
     [ -z "$packages" ] || typed "tools/packages.sh $packages"
     no_network "make image"
-    [ "$packages" = 'mmdebstrap ca-certificates' ] || no_sudo "make image"
     case $packages in
       '') interrupted 'installing gcc' "make image" ;;
       gcc*) interrupted 'building link-model-and-wait' "make image" ;;
       podman*) interrupted 'installing mmdebstrap' "make image" ;;
     esac
+    [ "$packages" = 'mmdebstrap ca-certificates' ] || no_sudo "make image"
   done
   full 1 target "make image"
   full 8 target "make image"
@@ -290,9 +290,7 @@ trouble() { # what can come between, each at six points and more; then it works 
   full 450 target "make image"
   interrupted 'making localhost' "make image"
   interrupted 'platforms by the Containerfile' "make image"
-  no_sudo "make image" # before what runs foreign images is installed
   interrupted 'running the images' "make image"
-  typed "make image"
   within=(unshare --net)
   typed "make image" NETWORK=none
   within=()
