@@ -12,7 +12,7 @@ command -v go >/dev/null || die "there is no Go here: the cluster is built from 
 export GOFLAGS="-buildvcs=false ${GOFLAGS:-}" GOWORK=off
 
 version() { go list -m -f '{{.Version}}' "$1"; }
-directory() { go list -m -f '{{.Dir}}' "$1"; }
+directory() { go mod download "$1" && go list -m -f '{{.Dir}}' "$1"; }
 # Without the right to do so gVisor's shim must not lower its OOM score, and has no option to leave that out.
 may_lower_oom_score() { capsh --has-p=cap_sys_resource 2>/dev/null; }
 
@@ -69,6 +69,11 @@ build_kserve() { # build_kserve NAME
   manifests=$(directory github.com/kserve/kserve)/install/v${1#kserve-}
   [ -e "$manifests" ] || manifests=$(cd ../kserve-0.20.0 && directory github.com/kserve/kserve)/install/v${1#kserve-}
   install -m 0644 "$manifests"/{kserve,kserve-cluster-resources}.yaml "$out/../$1/"
+  # Kinds of others that its LLMInferenceService looks for.
+  [ -e "$out/../$1/llmisvc" ] || return 0
+  rm -rf "$out/../$1/kinds" && mkdir "$out/../$1/kinds"
+  install -m 0644 "$(directory sigs.k8s.io/gateway-api)"/config/crd/standard/*.yaml "$(directory sigs.k8s.io/lws)"/config/crd/bases/*.yaml \
+    "$out/../$1/kinds/"
 }
 
 usually() { # in seconds, on two processors

@@ -16,16 +16,18 @@ from node import BIN, REGISTRY, Node
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target/cluster"
+NODE = Path(os.environ.get("NODE", WORK / "node"))
 HERE = Path(__file__).parent
 RUNTIME, KSERVE = os.environ["RUNTIME"], os.environ["KSERVE"]
 KSERVE_FILES = WORK / f"kserve-{KSERVE}"
 CERT_MANAGER = HERE / "cert-manager.yaml"
-INSTALL = WORK / "node/install"
+INSTALL = NODE / "install"
 NEWEST = "0.20.0"
+PATIENCE = 240  # seconds: what takes two on a machine with nothing else to do takes thirty on a busy one
 STOP = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # what a document's reader stops by hand
 
 
-def wait_for(what, condition, seconds=60):
+def wait_for(what, condition, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"after {seconds} s still not: {what}"
@@ -39,7 +41,7 @@ class Cluster:
     def __init__(self, node):
         self.node = node
 
-    def run(self, *command, check=True, timeout=300, cwd="/", **kwargs):
+    def run(self, *command, check=True, timeout=2 * PATIENCE, cwd="/", **kwargs):
         done = subprocess.run(
             self.node.enter(*command, cwd=cwd), capture_output=True, text=True, timeout=timeout, **kwargs
         )
@@ -90,7 +92,7 @@ class Space:
         done = self.kubectl("get", "pods", "--selector", selector, "--output", "json")
         return [pod for pod in json.loads(done.stdout)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
-    def wait(self, what, condition, seconds=90):
+    def wait(self, what, condition, seconds=PATIENCE):
         """`kubectl wait`, with what the cluster says about it if it does not come true."""
         done = self.kubectl(
             "wait", "--for", condition, "--timeout", f"{seconds}s", what, check=False, timeout=seconds + 30
@@ -113,7 +115,7 @@ class Space:
 
 def bare(cluster):
     """What the node itself needs."""
-    layout = WORK / "node/images/pause"
+    layout = cluster.node.folder / "images/pause"
     if not layout.exists():
         layout.parent.mkdir(exist_ok=True)
         image(layout, {"pause": (BIN / "pause", 0o755)}, User="65535:65535", Entrypoint=["/pause"])
@@ -124,12 +126,11 @@ def bare(cluster):
 @pytest.fixture(scope="session")
 def cluster():
     """A node of its own; or the one that `make cluster-up` has left standing."""
-    folder = WORK / "node"
-    node = Node(folder, RUNTIME)
-    if (folder / "ready").exists():
+    node = Node(NODE, RUNTIME)
+    if (NODE / "ready").exists():
         yield bare(Cluster(node))
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(NODE, ignore_errors=True)
     before = machine.look()
     try:
         yield bare(Cluster(node.start()))
@@ -149,13 +150,25 @@ def make(cluster, tmp_path_factory):
     return make
 
 
+def model_of(name):
+    return {"models": None, "models/model.txt": f"I am {name}\n"}
+
+
+def busybox():
+    """It stands for a model server that looks for its model."""
+    file = Path(shutil.which("busybox"))
+    names = subprocess.run([file, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    links = {f"bin/{name}": Link("busybox") for name in names if name != "busybox"}
+    return {"bin": None, "bin/busybox": (file, 0o755), **links, "tmp": (None, 0o1777)}
+
+
 @pytest.fixture(scope="session")
 def modelcar(make):
     made = {}
 
     def modelcar(name="one"):
         if name not in made:
-            made[name] = make(f"modelcar-{name}:1", {"models": None, "models/model.txt": f"I am {name}\n"})
+            made[name] = make(f"modelcar-{name}:1", model_of(name))
         return made[name]
 
     return modelcar
@@ -163,11 +176,7 @@ def modelcar(make):
 
 @pytest.fixture(scope="session")
 def server(make):
-    """BusyBox, which stands for a model server that looks for its model."""
-    busybox = Path(shutil.which("busybox"))
-    names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    links = {f"bin/{name}": Link("busybox") for name in names if name != "busybox"}
-    return make("server:1", {"bin": None, "bin/busybox": (busybox, 0o755), **links, "tmp": (None, 0o1777)}, base=None)
+    return make("server:1", busybox(), base=None)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +204,7 @@ def space(request, space_factory, cluster):
 @pytest.fixture(scope="session")
 def checkout(cluster):
     """A checkout after `make image`, as the document's reader has it, in which files may be put."""
-    folder = WORK / "node/checkout"
+    folder = NODE / "checkout"
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("tools", "examples", "dist"):
         shutil.copytree(ROOT / name, folder / name)
@@ -215,7 +224,7 @@ def kserve(cluster, checkout, model):
     resources = (KSERVE_FILES / "kserve-cluster-resources.yaml").read_text()
     resources = re.sub(r"(requests:\n +cpu: )['\"]1['\"]\n( +memory: )2Gi", r"\g<1>50m\n\g<2>512Mi", resources)
     (INSTALL / "kserve-cluster-resources.yaml").write_text(resources)
-    made = WORK / "node/images"
+    made = NODE / "images"
     for name, command in (("kserve-controller", "manager"), ("llmisvc-controller", "llmisvc")):
         if (KSERVE_FILES / command).exists():
             layout = made / f"{name}-{KSERVE}"
@@ -241,7 +250,7 @@ def kserve(cluster, checkout, model):
             "-c",
             STOP + commands[number],
             cwd=checkout,
-            timeout=900,
+            timeout=1800,
         )
 
     if not cluster.get("deployment", "kserve-controller-manager", "kserve"):
@@ -274,6 +283,17 @@ def predictor(cluster):
     for name in ("iris-server:1", *wanted):
         cluster.push(os.environ["PREDICTOR_ARCHIVE"], name)
     return f"{REGISTRY}/iris-server:1"
+
+
+@pytest.fixture(scope="session")
+def record():
+    """Keeps commands and what they printed, for the pictures."""
+
+    def record(name, said):
+        (WORK / "record").mkdir(exist_ok=True)
+        (WORK / "record" / f"{name}.json").write_text(json.dumps(said, indent=1) + "\n")
+
+    return record
 
 
 @pytest.fixture

@@ -83,6 +83,8 @@ def image(folder, files, base=None, **config):
     data = layer(files)
     layers.append(layout.blob(gzip.compress(data, 1, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip"))
     whole["rootfs"]["diff_ids"].append(f"sha256:{hashlib.sha256(data).hexdigest()}")
+    if "Env" in config:  # beside the base's
+        config["Env"] = whole["config"].get("Env", []) + config["Env"]
     whole["config"] |= config
     whole.setdefault("history", []).append({"created_by": "tests/cluster/images.py"})
     whole["history"] = [entry for entry in whole["history"] if not entry.get("empty_layer")][-len(layers) :]

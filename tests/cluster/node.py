@@ -192,10 +192,10 @@ class Inside:
 
     def files(self):
         run("hostname", "node")
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "run", "/run")  # the first: mount(8) has notes of its own in it
         run("mount", "-t", "tmpfs", "-o", "mode=755", "etc", "/mnt")  # for a moment, until it is where it belongs
         run("cp", "-a", "/etc/.", "/mnt")
         run("mount", "--move", "/mnt", "/etc")
-        run("mount", "-t", "tmpfs", "-o", "mode=755", "run", "/run")
         for path in ("/run/netns", "/run/lock", "/run/tmp"):
             Path(path).mkdir()
         for name in ("lib/kubelet", "lib/cni", "lib/containers", "log", "tmp"):
@@ -339,7 +339,7 @@ class Inside:
         until(
             "an answer of the API server",
             lambda: self.alive() and self.kubectl("get", "--raw", "/readyz").returncode == 0,
-            120,
+            300,
         )
         for name, *more in (
             ("controller-manager", "--use-service-account-credentials", f"--service-account-private-key-file={pki}/sa.key",
@@ -417,9 +417,13 @@ state = "/run/containerd"
             f'unqualified-search-registries = ["{REGISTRY}"]\n'
             + "".join(f'[[registry]]\nprefix = "*.{top}"\nlocation = "{REGISTRY}"\n' for top in ("io", "com")),
         )
-        runtimes = [
-            ("runc", ROOT / "tests/cluster/runc-where-less-is-allowed" if self.less_is_allowed() else BIN / "runc")
-        ]
+        runtimes = [(name, BIN / name) for name in ("runc", "runsc")]
+        if self.less_is_allowed():
+            self.path("runtimes").mkdir(exist_ok=True)
+            runtimes = [(name, self.path("runtimes", name)) for name, _ in runtimes]
+            for _, path in runtimes:
+                path.unlink(missing_ok=True)
+                path.symlink_to(ROOT / "tests/cluster/runtime-where-less-is-allowed")
         self.write(
             "crio.conf",
             f"""[crio]
@@ -545,12 +549,12 @@ plugin_dirs = ["/usr/lib/cni"]
             self.control_plane()
             self.kubelet(socket)
             self.start("certificates", sys.executable, Path(__file__).with_name("certificates.py"), self.path("pki"))
-            until("a node that is ready", self.ready, 120)
+            until("a node that is ready", self.ready, 300)
             # Without it nothing can be created in a namespace.
             until(
                 "a service account",
                 lambda: self.alive() and self.kubectl("get", "serviceaccount", "default").returncode == 0,
-                60,
+                300,
             )
             self.write("ready", "")
             while self.alive():
@@ -592,7 +596,7 @@ class Node:
         self.folder, self.runtime, self.held = Path(folder).resolve(), runtime, held
         self.keeper = None
 
-    def start(self, seconds=240):
+    def start(self, seconds=900):
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("ready", "failed"):
             (self.folder / name).unlink(missing_ok=True)

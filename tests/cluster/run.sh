@@ -1,65 +1,88 @@
 #!/usr/bin/env bash
 # run.sh test [PYTEST ARGUMENT...]: tests on a Kubernetes node with KServe that is made for them, on this machine.
 # run.sh up, run.sh down: a node that stays, for who develops.
-# RUNTIME: containerd or crio; KSERVE: a version that components/ has.
+# RUNTIME: containerd or crio; KSERVE: a version that components/ has; NODE: the node's folder, target/cluster/node.
 set -euo pipefail
 # shellcheck source=tools/builder.sh
 . "$(dirname "$0")/../../tools/builder.sh"
 
-export RUNTIME=${RUNTIME:-containerd} KSERVE=${KSERVE:-0.20.0}
+export RUNTIME=${RUNTIME:-containerd} KSERVE=${KSERVE:-0.20.0} NODE=${NODE:-$PWD/target/cluster/node}
 [[ $RUNTIME =~ ^(containerd|crio)$ ]] || die "RUNTIME=$RUNTIME: containerd or crio"
 [ -d "tests/cluster/components/kserve-$KSERVE" ] ||
   die "KSERVE=$KSERVE: one of $(cd tests/cluster/components && echo kserve-* | sed 's/kserve-//g')"
-node=$PWD/target/cluster/node
 what=${1:-test}
 shift || true
 if [ "$what" = down ]; then
-  as_root python3 tests/cluster/node.py down "$node"
+  as_root python3 tests/cluster/node.py down "$NODE"
   exit
 fi
 
 [ -e dist/modelcar-base.oci.tar ] || die "there is no dist/modelcar-base.oci.tar yet: make image"
+beside=() # processes that end with this one
+cleanup() { [ ${#beside[@]} = 0 ] || kill "${beside[@]}" 2>/dev/null || true; }
 if [ "$(id -u)" != 0 ]; then
   # Asked once, also where building takes longer than sudo remembers.
   sudo -v
   while sleep 60; do sudo -n -v; done &
-  trap 'kill $!' EXIT
+  beside+=($!)
 fi
-use_podman
-packages=(busybox-static containernetworking-plugins curl docker-registry etcd-server gcc iproute2 jq libc6-dev libcap2-bin make
-  nftables openssl podman python3 skopeo util-linux)
-[ "$RUNTIME" = containerd ] || packages+=(conmon)
-tools/packages.sh "${packages[@]}"
-runtime=("$RUNTIME")
-[ "$RUNTIME" != containerd ] || runtime+=(gvisor)
-tests/cluster/build.sh kubernetes runc "${runtime[@]}" "kserve-$KSERVE"
+# If `make` is killed, what it has started ends, too; a node has a session of its own, and ends with who keeps it.
+read -r _ _ _ _ _ session _ </proc/$$/stat
+started() { # started PID: its descendants but for the one that asks
+  local pid
+  for pid in $(pgrep --parent "$1" --session "$session"); do
+    [ "$pid" = "$watcher" ] || { echo "$pid" && started "$pid"; }
+  done
+}
+{
+  trap - EXIT INT TERM HUP
+  watcher=$BASHPID
+  while [ -d /proc/$PPID ]; do sleep 1; done
+  mapfile -t pids < <(started $$)
+  as_root kill "${pids[@]}" $$
+} &
+beside+=($!)
 
-# shellcheck source=tests/e2e/predictor.sh
-. tests/e2e/predictor.sh
-images=target/cluster/images
-export PREDICTOR_ARCHIVE=$PWD/$images/predictor-${PREDICTOR##*:}.oci.tar MODEL=$PWD/$images/model.joblib
-if [ ! -e "$PREDICTOR_ARCHIVE" ] || [ ! -e "$MODEL" ]; then
-  slow 30 "writing the model server's image into an archive"
-  rm -rf $images
-  mkdir -p $images
-  podman run --rm --network none --entrypoint /bin/sh "$PREDICTOR" -c '/venv/bin/python /train.py /tmp/m && cat /tmp/m' >"$MODEL"
-  podman save --quiet --format oci-archive --output "$PREDICTOR_ARCHIVE.new" "$PREDICTOR"
-  mv "$PREDICTOR_ARCHIVE.new" "$PREDICTOR_ARCHIVE"
+# A test of this script starts it again: all is there then.
+if [ -z "${PREDICTOR_ARCHIVE:-}" ]; then
+  use_podman
+  packages=(busybox-static containernetworking-plugins curl docker-registry etcd-server gcc iproute2 jq libc6-dev libcap2-bin make
+    nftables openssl podman procps python3 skopeo util-linux)
+  [ "$RUNTIME" = containerd ] || packages+=(conmon)
+  tools/packages.sh "${packages[@]}"
+  tests/cluster/build.sh kubernetes runc "$RUNTIME" gvisor "kserve-$KSERVE"
+
+  # shellcheck source=tests/e2e/predictor.sh
+  . tests/e2e/predictor.sh
+  images=target/cluster/images
+  export PREDICTOR_ARCHIVE=$PWD/$images/predictor-${PREDICTOR##*:}.oci.tar MODEL=$PWD/$images/model.joblib
+  if [ ! -e "$PREDICTOR_ARCHIVE" ] || [ ! -e "$MODEL" ]; then
+    slow 30 "writing the model server's image into an archive"
+    rm -rf $images
+    mkdir -p $images
+    podman run --rm --network none --entrypoint /bin/sh "$PREDICTOR" -c '/venv/bin/python /train.py /tmp/m && cat /tmp/m' >"$MODEL"
+    podman save --quiet --format oci-archive --output "$PREDICTOR_ARCHIVE.new" "$PREDICTOR"
+    mv "$PREDICTOR_ARCHIVE.new" "$PREDICTOR_ARCHIVE"
+  fi
+
+  venv target/e2e/venv tests/e2e/requirements.txt 20
 fi
+silence
 
-venv target/e2e/venv tests/e2e/requirements.txt 20
 venv=$PWD/target/e2e/venv
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients
-root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=RECORD,RUNTIME,KSERVE,PREDICTOR_ARCHIVE,MODEL,PYTHONDONTWRITEBYTECODE,PYTHONPATH "$@"; fi; }
+kept=KSERVE,MODEL,NODE,PREDICTOR_ARCHIVE,PYTHONDONTWRITEBYTECODE,PYTHONPATH,RECORD,RUNTIME
+root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=$kept "$@"; fi; }
+run_tests() { (cd tests/cluster && root "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"); }
 case $what in
   up)
-    root "$venv/bin/python" tests/cluster/node.py up "$node" "$RUNTIME"
-    say "a node with nothing on it yet, until make cluster-down: target/cluster/node/kubectl get pods --all-namespaces"
+    root "$venv/bin/python" tests/cluster/node.py up "$NODE" "$RUNTIME"
+    say "a node with nothing on it yet, until make cluster-down: ${NODE#"$PWD/"}/kubectl get pods --all-namespaces"
     ;;
   test)
-    cd tests/cluster
-    [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_examples.py test_people.py test_life.py test_permissions.py
-    root "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"
+    [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_llm.py test_examples.py test_people.py \
+      test_copy_mode.py test_life.py test_permissions.py
+    run_tests "$@"
     ;;
   *) die "test, up or down?" ;;
 esac

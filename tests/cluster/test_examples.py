@@ -19,14 +19,14 @@ def restricted(space_factory, cluster, request):
 @pytest.mark.parametrize("name", ["pod", "pod-native-sidecar", "pod-image-volume"])
 def test_a_plain_pod_answers(name, restricted, predictor, iris, checkout, cluster):
     restricted.kubectl("apply", "--filename", checkout / f"examples/{name}.yaml")
-    restricted.wait("pod/iris", "condition=Ready", 120)
+    restricted.wait("pod/iris", "condition=Ready")
     address = f"http://{restricted.pod('iris')['status']['podIP']}:8080"
     wait_for(
         "an answer",
         lambda: cluster.run("curl", "--silent", "--fail", f"{address}/v2/models", check=False).returncode == 0,
     )
     assert cluster.run(checkout / "examples/repeat.sh", address, "1", "0").stdout == ANSWERS
-    restricted.kubectl("delete", "pod", "iris", timeout=60)
+    restricted.kubectl("delete", "pod", "iris")
 
 
 SERVICE = {
@@ -66,5 +66,5 @@ def test_kserves_pod_is_refused_where_restricted_is_enforced(space_factory, kser
 def test_kserves_pod_runs_where_baseline_is_enforced(space_factory, kserve, predictor, iris, cluster):
     space = space_factory("baseline-kserve", **{"pod-security.kubernetes.io/enforce": "baseline"})
     space.apply(SERVICE)
-    space.wait("inferenceservice/iris", "condition=Ready", 120)
+    space.wait("inferenceservice/iris", "condition=Ready")
     cluster.kubectl("delete", "namespace", space.name, "--wait=false")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_for
+from conftest import PATIENCE, wait_for
 
 UID = {"runAsUser": 1010}
 SMALL = {"limits": {"cpu": "10m", "memory": "15Mi"}, "requests": {"cpu": "10m", "memory": "15Mi"}}
@@ -127,7 +127,7 @@ def test_pod_that_is_deleted_is_gone_at_once(space, modelcar, server, seconds):
     manifest["spec"]["containers"][0]["command"] = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]
     running(space, manifest)
     began = seconds()
-    space.kubectl("delete", "pod", "pod", timeout=90)
+    space.kubectl("delete", "pod", "pod")
     assert seconds() - began < 20, "nobody waited for the end of 60 seconds"
 
 
@@ -221,21 +221,28 @@ def test_job_ends_with_its_server_beside_a_native_sidecar(space, modelcar, serve
     assert space.status(name, "modelcar", "initContainerStatuses")["state"]["terminated"]["exitCode"] == 0
 
 
+@pytest.mark.parametrize("how", ["by itself", "by a preStop hook"])
 @pytest.mark.parametrize("sidecar", ["native", "plain"])
-def test_server_that_drains_has_its_model_with_a_native_sidecar_only(space, modelcar, server, sidecar):
+def test_server_that_drains_has_its_model_with_a_native_sidecar_only(space, modelcar, server, sidecar, how):
     """docs/kserve.md: a plain ModelCar stops when the pod is deleted, a native one after the server."""
     manifest = pod(modelcar(), server, terminationGracePeriodSeconds=30)
     if sidecar == "native":
         manifest = native(manifest)
     container = manifest["spec"]["containers"][0]
-    container["command"] = ["sh", "-c", "trap 'sleep 3; cat /mnt/models/model.txt; exit 0' TERM; sleep infinity & wait"]
+    if how == "by itself":
+        drain = "trap 'sleep 3; cat /mnt/models/model.txt; exit 0' TERM; sleep infinity & wait"
+    else:
+        drain = "echo $$$$ >/tmp/pid; trap 'exit 0' TERM; sleep infinity & wait"
+        hook = "sleep 3; cat /mnt/models/model.txt >/proc/$(cat /tmp/pid)/fd/1 2>&1"
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", hook]}}}
+    container["command"] = ["sh", "-c", drain]
     running(space, manifest)
     command = space.cluster.node.enter(
         "kubectl", "--namespace", space.name, "logs", "pod", "--follow", "--container", "kserve-container"
     )
     following = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    space.kubectl("delete", "pod", "pod", timeout=90)
-    said, _ = following.communicate(timeout=30)
+    space.kubectl("delete", "pod", "pod")
+    said, _ = following.communicate(timeout=PATIENCE)
     assert said == (
         "I am one\n" if sidecar == "native" else "cat: can't open '/mnt/models/model.txt': No such file or directory\n"
     )

@@ -8,18 +8,28 @@ import sys
 import pytest
 
 import machine
-from conftest import HERE, RUNTIME, wait_for
+from conftest import HERE, PATIENCE, ROOT, RUNTIME, Cluster, Space, bare, busybox, model_of, wait_for
+from images import BASE, image
 from node import Node
+from test_life import link, pod, read, running
 
 # What make does: a process that keeps a node, in a process group of its own.
 HOLDER = "import sys, time; sys.path.insert(0, sys.argv[1]); from node import Node; n = Node(*sys.argv[2:]).start(); print('up', flush=True); time.sleep(600)"
 
 
+def interruptible(command, **kwargs):
+    """In a session of its own, and with an ear for Ctrl-C also if these tests run where a shell has put them: behind `&`."""
+    return subprocess.Popen(
+        command,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **kwargs,
+    )
+
+
 def holder(folder):
     command = [sys.executable, "-c", HOLDER, str(HERE), str(folder), RUNTIME]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    process = interruptible(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout.readline() == "up\n", process.stdout.read()
     return process
 
@@ -73,6 +83,63 @@ def test_a_node_ends_with_its_keeper_and_the_next_one_tidies_up(own):
     node.keeper.wait()
     ended(own)
     Node(own, RUNTIME).start().stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+def test_all_ends_with_make(own, tmp_path, number):
+    """`make cluster` itself: SIGKILL meets the outermost process alone, Ctrl-C all in its group."""
+    command = ["make", "--no-print-directory", "--directory", str(ROOT), "cluster", "TESTS=waits.py"]
+    with open(tmp_path / "log", "w") as log:
+        process = interruptible(command, env=os.environ | {"NODE": str(own)}, stdout=log, stderr=log)
+    try:
+        wait_for(
+            "a node", lambda: process.poll() is not None or (own / "ready").exists(), 240
+        )
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
+        assert process.wait(PATIENCE) != 0
+        ended(own)
+        wait_for("the end of all that make has started", lambda: not in_session(process.pid), 10)
+    finally:
+        for pid in in_session(process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def in_session(leader):
+    """The processes of its session."""
+    found = subprocess.run(["ps", "-o", "pid=,stat=", "--sid", str(leader)], capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in found.splitlines() if "Z" not in line.split()[1]]
+
+
+def test_pods_come_back_after_the_whole_node_was_killed(own, tmp_path):
+    """Their volumes are there still, with a link in each that leads to nowhere or, worse, to another process."""
+
+    def default(node):
+        return Space(bare(Cluster(node)), "default")
+
+    def inode(space):
+        return space.exec("pod", "kserve-container", "stat", "-c", "%i", "/mnt/models").stdout
+
+    node = Node(own, RUNTIME).start()
+    space = default(node)
+    images = {
+        name: space.cluster.push(image(tmp_path / name, files, base), f"{name}:1")
+        for name, files, base in (("modelcar-one", model_of("one"), BASE), ("server", busybox(), None))
+    }
+    running(space, pod(images["modelcar-one"], images["server"]))
+    before = inode(space)
+    os.kill(node.keeper.pid, signal.SIGKILL)
+    node.keeper.wait()
+    ended(own)
+    node = Node(own, RUNTIME).start()
+    try:
+        space = default(node)
+        wait_for("the model again", lambda: read(space) == "I am one\n" and inode(space) != before)
+        space.wait("pod/pod", "condition=Ready")
+        assert space.logs("pod", "modelcar") == f"link-model-and-wait: /mnt/models -> {link(space)}\n"
+    finally:
+        node.stop()
+    ended(own)
 
 
 def test_a_folder_has_one_node(own):
