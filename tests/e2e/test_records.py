@@ -1,5 +1,5 @@
-"""The pods of these tests are those that KServe makes: pods/*.json is what its webhook put in on a real cluster, written
-by tests/cluster."""
+"""The pods of these tests are those that KServe makes: pods/VERSION/*.json is what its webhook put in on a real cluster,
+written by tests/cluster. What any version sends is a vector; the pods are the newest's."""
 
 import json
 import re
@@ -9,7 +9,9 @@ import pytest
 from cluster import expand, kserve_pod
 from conftest import ROOT
 
-RECORDS = {path.stem: json.loads(path.read_text())["pod"] for path in sorted((ROOT / "tests/e2e/pods").glob("*.json"))}
+PODS = ROOT / "tests/e2e/pods"
+NEWEST = max((folder.name for folder in PODS.iterdir()), key=lambda version: [int(part) for part in version.split(".")])
+RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted((PODS / NEWEST).glob("*.json"))}
 VECTORS = [
     vector["argv"] for path in (ROOT / "tests/vectors").glob("*.json") for vector in json.loads(path.read_text())
 ]
@@ -21,10 +23,11 @@ PATHS["three"] = [*PATHS["two"], "/mnt/it's/model"]
 
 
 def scripts():
-    for name, pod in RECORDS.items():
+    for path in sorted(PODS.glob("*/*.json")):
+        pod = json.loads(path.read_text())
         for container in pod["initContainers"] + pod["containers"]:
             if container["name"].startswith("modelcar"):
-                yield pytest.param(container["args"], id=f"{name}, {container['name']}")
+                yield pytest.param(container["args"], id=f"{path.parent.name}, {path.stem}, {container['name']}")
 
 
 def test_all_shapes_are_on_record():
