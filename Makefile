@@ -49,9 +49,9 @@ e2e: image ## run the images in whole pods, as KServe and others do, and on othe
 loaders: image ## load tiny models with the loaders that servers use, through the link and from a copy, and check docs/loaders.md
 	@tests/loaders/run.sh
 
-pictures: e2e ## draw docs/imgs/*.svg from what that run printed
-	@command -v python3 >/dev/null || tools/packages.sh python3
-	@python3 tests/e2e/pictures.py
+pictures: ## run the document that goes to a first prediction on a cluster, and draw docs/imgs/*.svg from what it printed
+	@tests/cluster/run.sh test test_document.py
+	@python3 tests/cluster/pictures.py
 
 push: ## push the images; IMAGE=registry/name:tag, PUSH_FLAGS=--dest-tls-verify=false for one without TLS
 	@IMAGE="$(IMAGE)" tools/push.sh

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import KSERVE, NEWEST, Space, wait_for
+from conftest import KSERVE, NEWEST, STOP, Space, wait_for
 
 SERVICE = "serving.kserve.io/inferenceservice=my-inference-service"
 ANSWERS = "setosa [0,0]\nversicolor [1,1]\nvirginica [2,2]\n"
@@ -45,19 +45,56 @@ def test_section_3_the_model_is_put_on_it(kserve, cluster):
     assert cluster.run("skopeo", "inspect", "docker://registry.example.com/iris-modelcar:1").returncode == 0
 
 
-def test_section_4_the_service_is_ready(kserve, predictor, default, note):
+def test_section_4_the_service_is_ready(kserve, predictor, default, record):
     kserve(4)
     assert logs(default, "modelcar-init") == (
         "Pre-fetching modelcar registry.example.com/iris-modelcar:1: \nOK ... Prefetched and valid (/models exists)\n"
     )
     assert re.fullmatch(LINKED, logs(default, "modelcar"))
     assert "loaded /mnt/models/model.joblib" in logs(default, "kserve-container")
+    log = "kubectl logs -l serving.kserve.io/inferenceservice=my-inference-service -c"
+    record("log", [(f"{log} {container}", logs(default, container)) for container in ("modelcar-init", "modelcar")])
+    server = "exec deployment/my-inference-service-predictor -c kserve-container -- ls -l"
+    record(
+        "mount",
+        [
+            (f"kubectl {server} {path}", default.kubectl(*server.split(), path).stdout)
+            for path in ("/mnt/models", "/mnt/models/")
+        ],
+    )
 
 
-def test_section_5_three_inputs_are_answered(kserve):
+def test_section_5_three_inputs_are_answered(kserve, cluster, checkout, record):
     said = kserve(5).stdout
     assert '{"models":["my-inference-service"]}' in said
     assert "".join(line for line in said.splitlines(True) if line.endswith("]\n")) == ANSWERS
+    # Once more one by one, in full.
+    forward = f"{STOP}kubectl port-forward service/my-inference-service-predictor 8080:80 >/dev/null &\nsleep 3\n"
+    answers = []
+    for name, classes in (("setosa", [0, 0]), ("versicolor", [1, 1]), ("virginica", [2, 2])):
+        command = (
+            f"curl -s -H 'Content-Type: application/json' -d @examples/data/{name}.json \\\n"
+            "       http://127.0.0.1:8080/v2/models/my-inference-service/infer"
+        )
+        said = cluster.run("bash", "-euc", forward + command, cwd=checkout).stdout
+        assert json.loads(said)["outputs"][0]["data"] == classes
+        answers.append((command, said))
+    record("inference", answers)
+
+
+def test_the_service_answers_from_its_address(cluster, checkout, kserve, default):
+    """Not by a forwarded port, but by what the rest of the cluster is told."""
+    slices = default.kubectl(
+        "get",
+        "endpointslices",
+        "--selector",
+        "kubernetes.io/service-name=my-inference-service-predictor",
+        "--output",
+        "json",
+    )
+    (found,) = json.loads(slices.stdout)["items"]
+    address = f"http://{found['endpoints'][0]['addresses'][0]}:{found['ports'][0]['port']}"
+    assert cluster.run(checkout / "examples/repeat.sh", address, "1", "0").stdout == ANSWERS
 
 
 def test_two_modelcars_in_one_pod(kserve, cluster, checkout, default):
@@ -73,7 +110,7 @@ def test_two_modelcars_in_one_pod(kserve, cluster, checkout, default):
         "docker://registry.example.com/iris-modelcar:1",
         "docker://registry.example.com/iris-modelcar:2",
     )
-    default.wait("inferenceservice/my-inference-service", "condition=Ready", 120)
+    default.wait("inferenceservice/my-inference-service", "condition=Ready")
     (pod,) = wait_for("one pod", lambda: found if len(found := default.pods(SERVICE)) == 1 else None)
     name = pod["metadata"]["name"]
     for container, path in (("modelcar", "/mnt/models"), ("modelcar-1", "/mnt/second/models")):

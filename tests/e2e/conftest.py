@@ -1,7 +1,5 @@
 """One line per case, the sum alone on the last line, and what a case needs: images, and pods that are removed after it."""
 
-import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -94,18 +92,6 @@ def server(build):
         {"busybox": busybox},
     )
     return {"name": "kserve-container", "image": image, "command": ["/bin/sleep", "1000000"]}
-
-
-@pytest.fixture(scope="session")
-def record():
-    """Keeps what was printed, for the pictures."""
-
-    def record(name, lines):
-        folder = Path(os.environ["RECORD"])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(json.dumps(lines, indent=1) + "\n")
-
-    return record
 
 
 @pytest.fixture

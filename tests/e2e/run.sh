@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs ModelCars in whole pods: with the tools that clusters and users have, on the images that `make image` built.
-# Arguments go to pytest. What was printed is kept in target/e2e/record; pictures.py draws docs/imgs/ from it.
+# Arguments go to pytest.
 set -euo pipefail
 # shellcheck source=tools/builder.sh
 . "$(dirname "$0")/../../tools/builder.sh"
@@ -21,6 +21,6 @@ venv target/e2e/venv tests/e2e/requirements.txt 20
 . tests/e2e/predictor.sh
 choose_builder
 if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
-export PYTHONDONTWRITEBYTECODE=1 RECORD=$PWD/target/e2e/record PREDICTOR
+export PYTHONDONTWRITEBYTECODE=1 PREDICTOR
 cd tests/e2e
 ../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider --rootdir . "$@"

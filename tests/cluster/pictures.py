@@ -1,5 +1,5 @@
-"""Draws docs/imgs/*.svg from what the last `make e2e` printed. Two runs give the same pictures as long as the output means
-the same: PIDs, times and request ids are replaced by others."""
+"""Draws docs/imgs/*.svg from what the last `make cluster` printed. Two runs give the same pictures as long as the output
+means the same: PIDs, times and request ids are replaced by others."""
 
 import json
 import re
@@ -44,27 +44,18 @@ def main(record, folder):
     def load(name):
         return json.loads((record / f"{name}.json").read_text())
 
-    pod = "my-inference-service-predictor"
-    init, sidecar = (part[1:] for part in load("log"))
-    log = [("prompt", f"$ podman logs {pod}-modelcar-init"), *(("output", line) for line in init)]
-    log += [("prompt", f"$ podman logs {pod}-modelcar"), *(("output", line) for line in sidecar)]
-    mount = []
-    for command, *lines in load("mount"):
-        mount += [("prompt", f"$ podman exec {pod}-kserve-container {command}"), *(("output", line) for line in lines)]
-    inference = []
-    for name, answer in load("inference"):
-        inference += [
-            ("prompt", f"$ curl -s -H 'Content-Type: application/json' -d @examples/data/{name}.json \\"),
-            ("prompt", "       http://127.0.0.1:8080/v2/models/my-inference-service/infer"),
-            ("output", answer),
-        ]
     folder.mkdir(parents=True, exist_ok=True)
-    for name, title, lines in (
-        ("log", "What the ModelCar says", log),
-        ("mount", "The model, as the server sees it", mount),
-        ("inference", "Three inputs answered", inference),
+    for name, title in (
+        ("log", "What the ModelCar says"),
+        ("mount", "The model, as the server sees it"),
+        ("inference", "Three inputs answered"),
     ):
+        lines = []
+        for command, said in load(name):
+            first, *more = command.splitlines()
+            lines += [("prompt", f"$ {first}"), *(("prompt", line) for line in more)]
+            lines += [("output", line) for line in said.splitlines()]
         (folder / f"{name}.svg").write_text(picture(title, lines))
 
 
-main(ROOT / "target/e2e/record", ROOT / "docs/imgs")
+main(ROOT / "target/cluster/record", ROOT / "docs/imgs")
