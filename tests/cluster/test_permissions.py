@@ -1,32 +1,40 @@
 """Who can read a ModelCar's model: docs/permissions.md, by real pods. One pod for each kind of ModelCar, with a reader of
-each kind in it. permissions.json is the record; RECORD=1 writes it anew."""
+each kind in it. permissions.json is the record, of which the document's table is made; RECORD=1 writes both anew."""
 
 import json
 import os
-from pathlib import Path
+import re
 
 import pytest
 
-from conftest import HERE, RUNTIME, wait_for
+from conftest import HERE, ROOT, busybox, model_of, wait_for
+from images import ARCH
 from test_life import SMALL
 
-RECORD = HERE / "permissions.json"
+RECORD, DOCUMENT = HERE / "permissions.json", ROOT / "docs/permissions.md"
 DROP = {"capabilities": {"drop": ["ALL"]}}
 READERS = {
-    "root, default capabilities": {"runAsUser": 0, "runAsGroup": 0},
-    "root, all dropped": {"runAsUser": 0, "runAsGroup": 0, **DROP},
+    "root": {"runAsUser": 0, "runAsGroup": 0},
+    "root, no capabilities": {"runAsUser": 0, "runAsGroup": 0, **DROP},
+    "root, CAP_SYS_PTRACE": {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["SYS_PTRACE"]}},
     "1010:0": {"runAsUser": 1010, "runAsGroup": 0},
     "1010:1010": {"runAsUser": 1010, "runAsGroup": 1010},
+    "1010:4242": {"runAsUser": 1010, "runAsGroup": 4242},
     "1011:0": {"runAsUser": 1011, "runAsGroup": 0},
 }
+# What it is called by: its user, its environment, and which image it is.
 CARS = {
-    "root": ({"runAsUser": 0}, {}),
-    "root, all dropped by the runtime": ({"runAsUser": 0, **DROP}, {}),
-    "1010:0": ({"runAsUser": 1010, "runAsGroup": 0}, {}),
-    "1010:1010": ({"runAsUser": 1010, "runAsGroup": 1010}, {}),
-    "1010:0, MODELCAR_USERNS=off": ({"runAsUser": 1010, "runAsGroup": 0}, {"MODELCAR_USERNS": "off"}),
-    "1010:1010, MODELCAR_USERNS=off": ({"runAsUser": 1010, "runAsGroup": 1010}, {"MODELCAR_USERNS": "off"}),
-    "1010:1010, MODELCAR_MODE=copy": ({"runAsUser": 1010, "runAsGroup": 1010}, {"MODELCAR_MODE": "copy"}),
+    "root": ({"runAsUser": 0}, {}, "ours"),
+    "root, no capabilities": ({"runAsUser": 0, **DROP}, {}, "ours"),
+    "1010:0": ({"runAsUser": 1010, "runAsGroup": 0}, {}, "ours"),
+    "1010:1010": ({"runAsUser": 1010, "runAsGroup": 1010}, {}, "ours"),
+    "1010:0, file of mode 0711": ({"runAsUser": 1010, "runAsGroup": 0}, {}, "0711"),
+    "1010:0, no capabilities, file of mode 0711": ({"runAsUser": 1010, "runAsGroup": 0, **DROP}, {}, "0711"),
+    "root, another base image": ({"runAsUser": 0}, {}, "BusyBox"),
+    "1010:0, another base image": ({"runAsUser": 1010, "runAsGroup": 0}, {}, "BusyBox"),
+    "1010:0, MODELCAR_USERNS=off": ({"runAsUser": 1010, "runAsGroup": 0}, {"MODELCAR_USERNS": "off"}, "ours"),
+    "1010:1010, MODELCAR_USERNS=off": ({"runAsUser": 1010, "runAsGroup": 1010}, {"MODELCAR_USERNS": "off"}, "ours"),
+    "1010:1010, MODELCAR_MODE=copy": ({"runAsUser": 1010, "runAsGroup": 1010}, {"MODELCAR_MODE": "copy"}, "ours"),
 }
 PLACES = {
     "no seccomp profile": {},
@@ -51,13 +59,19 @@ def space_of_all(space_factory, cluster):
 
 
 @pytest.fixture(scope="module")
+def images(make, modelcar):
+    program = ROOT / f"dist/linux/{ARCH}/link-model-and-wait"
+    return {
+        "ours": modelcar(),
+        "0711": make("modelcar-0711:1", {"bin/link-model-and-wait": (program, 0o711)} | model_of("one")),
+        "BusyBox": make("modelcar-busybox:1", busybox() | model_of("one"), base=None),
+    }
+
+
+@pytest.fixture(scope="module")
 def found():
-    """What was seen, which is put on record in the end."""
-    found = {}
-    yield found
-    if os.environ.get("RECORD") and RUNTIME == "containerd":
-        recorded = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-        RECORD.write_text(json.dumps(recorded | found, indent=1) + "\n")
+    """What was seen."""
+    return {place: {} for place in PLACES}
 
 
 def seen(space, name, image, server, car, environment, place):
@@ -95,7 +109,18 @@ def seen(space, name, image, server, car, environment, place):
         "volumes": [{"name": "mnt", "emptyDir": {}}],
     }
     space.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec | place})
-    space.wait(f"pod/{name}", "condition=Ready", 120)
+
+    def settled():
+        """Ready, or never: gVisor itself reads the file, as the container's user."""
+        pod = space.pod(name)
+        modelcar = space.status(name, "modelcar") or {}
+        never = "failed to start" in json.dumps([modelcar.get("state"), modelcar.get("lastState")])
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        return "never" if never else ready
+
+    if wait_for("a pod that is ready, or cannot be", settled) == "never":
+        space.kubectl("delete", "pod", name, "--wait=false")
+        return dict.fromkeys(READERS)
     answers = {}
     for number, reader in enumerate(READERS):
         said = wait_for("an answer", lambda: space.kubectl("logs", name, "--container", f"reader-{number}").stdout)
@@ -107,9 +132,39 @@ def seen(space, name, image, server, car, environment, place):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("car", CARS)
-def test_who_reads(car, place, space_of_all, found, modelcar, server):
+def test_who_reads(car, place, space_of_all, found, images, server):
     name = "".join(c if c.isalnum() else "-" for c in f"{car}-{place}".lower())
-    answers = seen(space_of_all, name, modelcar(), server, *CARS[car], PLACES[place])
-    found.setdefault(place, {})[car] = answers
+    context, environment, image = CARS[car]
+    answers = seen(space_of_all, name, images[image], server, context, environment, PLACES[place])
+    found[place][car] = answers
     if not os.environ.get("RECORD"):
-        assert answers == json.loads(Path(RECORD).read_text())[place][car]
+        assert answers == json.loads(RECORD.read_text())[place][car]
+
+
+SAID = {True: "yes", False: "no", None: "no start"}
+
+
+def tables(record):
+    """For the document: one for all places in which the same holds."""
+    alike = {}
+    for place, rows in record.items():
+        alike.setdefault(json.dumps(rows), []).append(place)
+    parts = []
+    for rows, places in alike.items():
+        lines = [f"**{'; '.join(places)}**:", ""]
+        lines += [f"| ModelCar | {' | '.join(READERS)} |", "|---" * (len(READERS) + 1) + "|"]
+        for car, answers in json.loads(rows).items():
+            lines.append(f"| {car} | {' | '.join(SAID[answers[reader]] for reader in READERS)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def test_the_document_has_this_table(found):
+    begin, end = "<!-- cluster:permissions -->", "<!-- /cluster -->"
+    text = DOCUMENT.read_text()
+    if os.environ.get("RECORD"):
+        assert all(len(rows) == len(CARS) for rows in found.values()), "not all was seen"
+        RECORD.write_text(json.dumps(found, indent=1) + "\n")
+        text = re.sub(f"{begin}.*{end}", lambda _: f"{begin}\n\n{tables(found)}\n\n{end}", text, flags=re.S)
+        DOCUMENT.write_text(text)
+    assert f"{begin}\n\n{tables(json.loads(RECORD.read_text()))}\n\n{end}" in text
