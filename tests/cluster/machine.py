@@ -14,7 +14,7 @@ RESTLESS = re.compile(
 )
 # Control groups, mounts and folders in /run of others, who come and go.
 OTHERS = re.compile(
-    r"/(libpod\w*|buildah\w*|crun|runc|machine\.slice|user\.slice|system\.slice|init\.scope|containers|netns|lock)\b"
+    r"/(libpod\w*|buildah\w*|crun|runc|machine\.slice|user\.slice|system\.slice|init\.scope|containers|netns|lock|mmdebstrap)\b"
 )
 
 
@@ -70,7 +70,7 @@ def changes(before, after):
     for part, old in before.items():
         new = after[part]
         said += [f"{part}: {name} is new" for name in new.keys() - old.keys()]
-        if part not in ("control groups", "/run"):  # others end theirs whenever they like
+        if part not in ("control groups", "/run", "mounts"):  # others end theirs whenever they like
             said += [f"{part}: {name} is gone" for name in old.keys() - new.keys()]
         said += [
             f"{part}: {name} was {old[name]!r}, is {new[name]!r}"
