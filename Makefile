@@ -3,7 +3,7 @@
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: help binaries image load test test-long fresh fuzz e2e loaders pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
-.PHONY: cluster cluster-up cluster-down
+.PHONY: cluster cluster-figures cluster-up cluster-down
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ clients: wheel ## test the image and wheel with olot, modelcar-maker, RamaLama, 
 
 cluster: ## run the image on a Kubernetes with KServe that is built from Go modules; RUNTIME=containerd, crio KSERVE=0.20.0
 	@tests/cluster/run.sh test $(TESTS)
+
+cluster-figures: ## measure ModelCars on such a node, into docs/benchmarks-cluster.md
+	@tests/cluster/run.sh figures
 
 cluster-up: ## start such a node, and leave it standing
 	@tests/cluster/run.sh up

@@ -18,12 +18,7 @@ peers=target/bench
 mkdir -p $peers
 [ $# = 0 ] || export BENCH_OUT=$peers
 say "measuring (usually 240 s with 400 runs, and as long as the disk takes for the copies)"
-if [ ! -e $peers/go.json ]; then
-  # Today's base image ships in a wheel, as an OCI layout.
-  python3 -m venv $peers/venv
-  $peers/venv/bin/pip --quiet --disable-pip-version-check download --no-deps --dest $peers modelcar-base-image==0.1.0
-  python3 bench/bench.py unpack $peers/modelcar_base_image-0.1.0-*.whl $peers/go
-fi
+bench/go.sh
 gcc -O2 -Wall -Wextra -static -o $peers/measure bench/measure.c
 for name in link pause; do
   gcc -Os -s -static -o $peers/$name-glibc bench/peers/$name.c

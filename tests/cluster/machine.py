@@ -31,9 +31,15 @@ def sysctls():
     return found
 
 
+def other_node(folder):
+    """One that somebody keeps: it has its keeper's process id in its name."""
+    name = re.search(r"/modelcar-cluster-(\d+)", folder)
+    return name and Path(f"/proc/{name[1]}").exists()
+
+
 def cgroups():
     found = [folder for top in hierarchies() for folder, _, _ in os.walk(top)]
-    return {folder: None for folder in found if not OTHERS.search(folder)}
+    return {folder: None for folder in found if not OTHERS.search(folder) and not other_node(folder)}
 
 
 def listing(top, depth):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # run.sh test [PYTEST ARGUMENT...]: tests on a Kubernetes node with KServe that is made for them, on this machine.
+# run.sh figures: what ModelCars cost on such a node, into docs/benchmarks-cluster.md.
 # run.sh up, run.sh down: a node that stays, for who develops.
 # RUNTIME: containerd or crio; KSERVE: a version that components/ has; NODE: the node's folder, target/cluster/node.
 set -euo pipefail
@@ -71,7 +72,7 @@ silence
 
 venv=$PWD/target/e2e/venv
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients
-kept=KSERVE,MODEL,NODE,PREDICTOR_ARCHIVE,PYTHONDONTWRITEBYTECODE,PYTHONPATH,RECORD,RUNTIME
+kept=CARS,COPY_MIB,KSERVE,MODEL,NODE,PREDICTOR_ARCHIVE,PYTHONDONTWRITEBYTECODE,PYTHONPATH,RECORD,RUNTIME
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=$kept "$@"; fi; }
 run_tests() { (cd tests/cluster && root "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"); }
 case $what in
@@ -79,10 +80,15 @@ case $what in
     root "$venv/bin/python" tests/cluster/node.py up "$NODE" "$RUNTIME"
     say "a node with nothing on it yet, until make cluster-down: ${NODE#"$PWD/"}/kubectl get pods --all-namespaces"
     ;;
+  figures)
+    [ "$RUNTIME" = containerd ] || die "figures are measured with RUNTIME=containerd"
+    bench/go.sh
+    run_tests figures.py
+    ;;
   test)
     [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_llm.py test_examples.py test_people.py \
       test_copy_mode.py test_life.py test_permissions.py
     run_tests "$@"
     ;;
-  *) die "test, up or down?" ;;
+  *) die "test, figures, up or down?" ;;
 esac
