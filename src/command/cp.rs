@@ -29,7 +29,8 @@ pub(super) fn run(context: &mut Context) -> Done {
         return Ok(());
     }
     let there = sys::mode(destination, Follow::Yes);
-    let inside = !context.has(NO_DIRECTORY) && there.is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY);
+    let is_directory = there.is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY);
+    let inside = !context.has(NO_DIRECTORY) && is_directory;
     if sources.len() > 1 && !inside {
         return Err(context.fail(destination, there.err().unwrap_or(Errno::ENOTDIR)));
     }
@@ -41,7 +42,10 @@ pub(super) fn run(context: &mut Context) -> Done {
         let inner = if inside && !base.is_dots() { base } else { z!("") };
         let target = context.path(destination, inner);
         let options = context.options;
-        copy(context, &mut Copy::new(source, target, options, slash && !inside));
+        let mut job = Copy::new(source, target, options, slash && !inside);
+        // A link in the destination's place is followed only as the directory that is copied into.
+        job.follow = is_directory && inner.is_empty() && (inside || slash);
+        copy(context, &mut job);
         context.memory.release(mark);
     }
     Ok(())
@@ -79,6 +83,8 @@ pub(super) struct Copy<'a> {
     directory: bool,
     /// Whatever bears the target's name is replaced.
     replace: bool,
+    /// The target may be a link to a directory.
+    follow: bool,
     /// The directory that is copied to, but at depth 0, and which it is.
     to: Option<Open>,
     identity: [u64; 2],
@@ -103,6 +109,7 @@ impl<'a> Copy<'a> {
             options,
             directory,
             replace: false,
+            follow: false,
             to: None,
             identity: [0; 2],
             into: [0; 2],
@@ -274,8 +281,7 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
     let mut how = flags::SUBDIRECTORY;
     let (mut begins, mut made) = (false, true);
     if !copy.fresh {
-        let itself = walk.depth > 0 || copy.replace || copy.has(NO_DIRECTORY) && !copy.directory;
-        let follow = if itself { Follow::No } else { Follow::Yes };
+        let follow = if walk.depth == 0 && copy.follow { Follow::Yes } else { Follow::No };
         match sys::stat(copy.directory(), place, follow, &mut Stat::buffer()).map(Stat::mode) {
             Ok(mode) if !copy.replace => {
                 if mode & sys::TYPE != sys::DIRECTORY {

@@ -1,7 +1,7 @@
 //! `test EXPRESSION`, `[ EXPRESSION ]`
 
 use super::{Context, Done};
-use crate::report::{NOT_CLOSED, NOT_SUPPORTED, UNEXPECTED};
+use crate::report::{NOT_CLOSED, NOT_SUPPORTED};
 use crate::sys::{self, Errno, Fd, Follow, Stat};
 use crate::table;
 use crate::text::ZStr;
@@ -57,15 +57,15 @@ pub(super) fn run(context: &mut Context) -> Done {
                 let operand = operand.get();
                 break context.run && unary(context, found, row.first(), operand);
             }
-            [_, operator, _] => {
-                let operator = operator.get();
-                return Err(if operator.is(z!("-a")) || operator.is(z!("-o")) {
-                    context.refuse_for(operator, z!("use two tests with && or ||"))
-                } else {
-                    context.refuse(operator, NOT_SUPPORTED)
-                });
+            [_, operator, ..] => {
+                for word in context.words {
+                    let word = word.get();
+                    if word.is(z!("-a")) || word.is(z!("-o")) {
+                        return Err(context.refuse_for(word, z!("use two tests with && or ||")));
+                    }
+                }
+                return Err(context.refuse(operator.get(), NOT_SUPPORTED));
             }
-            [.., last] => return Err(context.refuse(last.get(), UNEXPECTED)),
         }
     };
     if context.run {

@@ -235,6 +235,8 @@ fn visit_remove(walk: &mut Walk, step: Step) -> Done<bool> {
             walk.changed = false;
             return Ok(true);
         }
+        // What is left in it has been said.
+        Err(Errno::ENOTEMPTY) if walk.context.status != 0 => {}
         Err(Errno::ENOENT) => {}
         Err(error) => return Err(walk.context.fail(path, error)),
     }

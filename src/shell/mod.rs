@@ -29,8 +29,8 @@ use crate::sys::{self, Fd, flags};
 use crate::text::ZStr;
 use crate::{report, table, z};
 
-/// How deep `(`, loops, conditions and `$(` may nest: each level needs a few hundred bytes of stack.
-const DEEPEST: u8 = 100;
+/// How deep lists, and `$(`, may nest: each level needs a few hundred bytes of stack. The script itself is the first.
+const DEEPEST: u8 = 101;
 
 table! {
     /// Words that are no command's where a command may stand. Up to `fi` they end a list.
@@ -80,8 +80,10 @@ pub struct Shell<'c, 'a> {
     redirects: bool,
     /// What the words at hand were put together from.
     word: word::Parts,
-    /// Standard error as it was before the redirections of the command at hand: words come first.
-    error: Fd,
+    /// The streams as they were before the redirections of the command at hand.
+    before: Streams,
+    /// It reads what stands in `$( )`, where standard error alone can go elsewhere.
+    substitutes: bool,
     /// The streams that come back when the compound command ends that is being run: `exec` closes none of them.
     kept: Streams,
 }
@@ -100,7 +102,8 @@ impl<'c, 'a> Shell<'c, 'a> {
             tested: false,
             redirects: false,
             word: word::Parts::default(),
-            error: Fd::STDERR,
+            before: kept,
+            substitutes: false,
         }
     }
 
@@ -255,7 +258,8 @@ impl<'c, 'a> Shell<'c, 'a> {
             self.body();
             self.context.run = true;
             self.context.memory.clear();
-            let failed = self.redirections(&before);
+            self.before = before;
+            let failed = self.redirections();
             self.blanks(false);
             self.tested |= self.is_and_or();
             if failed {
@@ -282,7 +286,7 @@ impl<'c, 'a> Shell<'c, 'a> {
         self.context.run = false;
         let end = self.at;
         self.context.memory.clear();
-        self.redirections(&before);
+        self.redirections();
         self.redirects |= self.at != end && self.is_redirected(end);
         self.context.run = run;
         self.tested |= tested;
@@ -398,15 +402,14 @@ impl<'c, 'a> Shell<'c, 'a> {
     fn simple(&mut self) {
         self.context.memory.clear();
         let mark = self.context.memory.mark();
-        let before = self.context.streams;
-        self.error = before.error;
+        self.before = self.context.streams;
         (self.context.open, self.context.pattern) = (false, false);
         let start = self.at;
         let run = self.context.run;
         let mut failed = false;
         loop {
             // Behind one that has failed none is done.
-            failed |= self.redirections(&before);
+            failed |= self.redirections();
             self.context.run &= !failed;
             if ends_word(self.at.first()) {
                 break;
@@ -432,7 +435,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             // The script goes on with these streams.
             if self.context.run {
                 self.context.status = 0;
-                self.context.streams.close_others(&before, &self.kept);
+                self.context.streams.close_others(&self.before, &self.kept);
             }
             return;
         } else if words.is_empty() {
@@ -443,8 +446,8 @@ impl<'c, 'a> Shell<'c, 'a> {
             self.context.name = z!("sh");
             self.context.call(words);
         }
-        let within = core::mem::replace(&mut self.context.streams, before);
-        before.close_others(&within, &before);
+        let within = core::mem::replace(&mut self.context.streams, self.before);
+        self.before.close_others(&within, &self.before);
         let outer = core::mem::replace(&mut self.tested, tested);
         self.checked();
         self.tested = outer;
@@ -492,8 +495,8 @@ impl<'c, 'a> Shell<'c, 'a> {
 
     // Redirections.
 
-    /// Reads redirections, and does them if commands run; `before` them the streams were these. Returns whether one failed.
-    fn redirections(&mut self, before: &Streams) -> bool {
+    /// Reads redirections, and does them if commands run. Returns whether one failed.
+    fn redirections(&mut self) -> bool {
         let mut failed = false;
         loop {
             self.blanks(false);
@@ -510,6 +513,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             if matches!(self.at.first(), '<' | '>' | '|' | '&' | '(')
                 || (direction == '<') != (number == '0')
                 || number > '2'
+                || self.substitutes && (number != '2' || copy)
             {
                 self.refuse_here(NOT_SUPPORTED);
             }
@@ -556,7 +560,7 @@ impl<'c, 'a> Shell<'c, 'a> {
                     '1' => streams.output = to,
                     _ => streams.error = to,
                 }
-                streams.close_others(&last, before);
+                streams.close_others(&last, &self.before);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! word      = { character | "\" character | "'" ... "'" | '"' ... '"' | parameter | pattern }
-//! "..."     = { character | "\" any of $ ` " \ | parameter | "$(" "ls" { word } ")" }
+//! "..."     = { character | "\" any of $ ` " \ | parameter | "$(" "ls" { word | redirection } ")" }
 //! parameter = "$$" | "$NAME" | "${NAME}" | "${NAME:-word}"
 //! pattern   = "*" | "?" | "[...]"
 //! ```
@@ -120,7 +120,7 @@ impl<'a> Shell<'_, 'a> {
                 '`' => self.refuse_here(NOT_SUPPORTED),
                 '\\' => {
                     let next = self.at.rest();
-                    if quote == '\0' || z!("$`\"\\").has(next.first()) && !next.is_empty() {
+                    if quote == '\0' || next.first() == end || z!("$`\"\\").has(next.first()) {
                         if next.is_empty() {
                             self.refuse_here(NOT_CLOSED);
                         }
@@ -286,9 +286,19 @@ impl<'a> Shell<'_, 'a> {
         let (open, pattern) = (self.context.open, self.context.pattern);
         let first = memory.first_word();
         let test = first.is(z!("[")) || first.is(z!("test"));
-        while !ends_word(self.blanks(false)) {
+        let run = self.context.run;
+        // Words come before the redirections of the command that they are of.
+        let error = core::mem::replace(&mut self.context.streams.error, self.before.error);
+        let substitutes = core::mem::replace(&mut self.substitutes, true);
+        loop {
+            let failed = self.redirections();
+            self.context.run &= !failed;
+            if ends_word(self.at.first()) {
+                break;
+            }
             self.one_word();
         }
+        self.substitutes = substitutes;
         let words = self.context.memory.words(mark);
         self.advance(false);
         if self.token != Token::CLOSE {
@@ -302,10 +312,17 @@ impl<'a> Shell<'_, 'a> {
         }
         self.context.capture = if test { Capture::Beginning } else { Capture::All };
         let name = self.context.name;
-        let error = core::mem::replace(&mut self.context.streams.error, self.error);
-        self.context.call(words);
-        self.context.streams.error = error;
+        if self.context.run || !run {
+            self.context.call(words);
+        }
+        let within = core::mem::replace(&mut self.context.streams.error, error);
+        if within != self.before.error {
+            within.close();
+        }
         self.context.capture = Capture::No;
+        // What ends a script ends no more than this.
+        self.context.over &= !run;
+        self.context.run = run;
         self.context.memory.lower(mark, from);
         while self.context.memory.strip(mark, '\n') {}
         self.context.name = name;

@@ -192,6 +192,10 @@ on_every_architecture!(what_the_language_does_not_have_is_refused_in_one_line_be
         ("echo [^a]*", "sh: [^a]*: "),
         ("echo x[[:alpha:]]", "sh: x[[:alpha:]]: "),
         ("echo \"$(ls -AR /models)\"", "ls: -R: "),
+        ("echo \"$(ls >/mnt/b)\"", "sh: >/mnt/b"),
+        ("echo \"$(ls 2>&1)\"", "sh: 2>&1"),
+        ("[ -d /models -a -f /mnt/b ]", "[: -a: not supported: use two tests"),
+        ("test ! -d /models -o -f /mnt/b", "test: -o: not supported: use two tests"),
     ] {
         let (code, stdout, stderr) = script(&sandbox, &format!("mkdir /mnt/a; {refused}"));
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (2, "", 1), "{refused}: {stderr:?}");
