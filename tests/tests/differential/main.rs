@@ -319,6 +319,9 @@ fn generated_scripts_agree(count: usize, seed: u64) {
     let coverage = coverage.into_inner().expect("no thread has panicked");
     println!("{count} scripts; productions: {coverage:#?}\ndifferences worked in: {hits:#?}");
     if count >= 1000 {
+        let of = |name: &str| hits.get(name).copied().unwrap_or_default();
+        assert!(of("undecided") * 20 < count, "too many say nothing: {}", of("undecided"));
+        assert!(of("compared with BusyBox") * 4 > count, "too few for BusyBox: {}", of("compared with BusyBox"));
         let missed: Vec<_> = PRODUCTIONS.iter().filter(|&production| !coverage.contains_key(production)).collect();
         assert!(missed.is_empty(), "productions never used: {missed:?}");
     }

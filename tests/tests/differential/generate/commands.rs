@@ -576,8 +576,11 @@ impl Generator<'_> {
             }
         }
         let late = self.options(&letters);
+        let told = letters.contains(&'v'); // GNU tells a path as it was given
         loop {
-            if self.chance(25) {
+            if told {
+                self.path_but(".");
+            } else if self.chance(25) {
                 self.cover("cp SOURCE/.");
                 self.blank();
                 let source = *self.random.pick(&["/models/.", "d/.", "e/.", "/mnt/d/.", "models/."]);
@@ -603,14 +606,14 @@ impl Generator<'_> {
             1 => self.random.pick(&["d", "e", ".", "models", "/mnt/models", "/mnt/d/"]).as_bytes().to_vec(),
             _ => self.operand(),
         };
-        // GNU tells a path as it was given.
-        let told = letters.contains(&'v') && (to.is_empty() || to.ends_with(b"/"));
-        self.word(if told || to.starts_with(b"-") { b"d" } else { &to });
+        let other = told && (to.is_empty() || to.ends_with(b"/"));
+        self.word(if other || to.starts_with(b"-") { b"d" } else { &to });
         self.push(&late);
     }
 
     /// Into a place of its own, where the archives are read when the script has ended.
     fn tar(&mut self, exec: bool) {
+        self.archives = true;
         self.cover("tar");
         self.name("tar", exec);
         self.push_one(&[" cf -", " -cf -", " -c -f -", " cf '-'"]);

@@ -234,6 +234,8 @@ pub struct Generator<'a> {
     all_owned: bool,
     /// No shell: one command with its words.
     direct: bool,
+    /// It writes an archive.
+    archives: bool,
     /// `--` came: operands may look like options.
     dashes: bool,
     /// No name that GNU quotes in another way when it tells what it did.
@@ -269,6 +271,7 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
         gnu_only: random.chance(60),
         all_owned: false,
         direct: false,
+        archives: false,
         dashes: false,
         tame_names,
     };
@@ -277,8 +280,9 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
         By::Name(_) => generator.program(false),
         _ => generator.script(),
     }
-    let Generator { out, names, linked, slept, infinite, skip_busybox, gnu_only, all_owned, mut random, .. } =
-        generator;
+    let Generator {
+        out, names, linked, slept, infinite, skip_busybox, gnu_only, all_owned, archives, mut random, ..
+    } = generator;
     let (mut uid, mut gid) =
         *random.pick(&[(0, 0), (0, 0), (0, 0), (1010, 1010), (1010, 1010), (65534, 65534), (1_000_770_000, 0)]);
     // Once a link is made, sleep drops root's capabilities.
@@ -292,8 +296,8 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
     // BusyBox lists no directory that it may not search: a listed difference.
     // Nor does it keep special bits, and it cannot write a large number of a user into an archive.
     let skip_busybox = skip_busybox
-        || setup.modes.iter().any(|(_, mode)| mode & 0o100 == 0 || mode & 0o6000 != 0)
-        || uid > 0o7_777_777 && out.windows(3).any(|word| word == b"tar");
+        || setup.modes.iter().any(|(_, mode)| mode & 0o500 != 0o500 || mode & 0o6000 != 0)
+        || uid > 0o7_777_777 && archives;
     Script { text: out, setup, may_wait: infinite, skip_busybox }
 }
 

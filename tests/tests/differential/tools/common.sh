@@ -49,6 +49,7 @@ but_for() {
 } ;;
     *) rest= ;;
     esac
+    # shellcheck disable=SC2254 # it is a pattern
     case $line in
     $pattern) matched=1 ;;
     *) other="$other$line

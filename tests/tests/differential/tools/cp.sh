@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # with what stands before it: see install in arena.rs
 # `cp`, but what is replaced is a new file, and a tree that is not whole is none.
 
-letters= options=1 given=
+letters='' options=1 given=''
 for word; do
   shift
   case $options$word in
@@ -19,7 +19,7 @@ for to; do :; done
 if [ "$me" = dash ]; then preserve='*: preserving times for *'; else preserve="*can't preserve *"; fi
 # shellcheck disable=SC2086
 plain() { but_for "$preserve" real cp $given -- "$@"; }
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2329
 replace() {
   if [ "$me" = dash ]; then
     but_for "$preserve" real cp $given --remove-destination -- "$@"
@@ -40,6 +40,7 @@ replace() {
   fi
   plain "$@"
 }
+# shellcheck disable=SC2329
 replace_and_say() {
   exec 5>&1
   code=$({ {

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # with what stands before it: see install in arena.rs
 # `ln`, but a link at the link's path is replaced.
 
-letters= options=1
+letters='' options=1
 for word; do
   shift
   case $options$word in

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # with what stands before it: see install in arena.rs
 # `ls`, but as the contract has it.
 
-letters= options=1 count=0 result=0
+letters='' options=1 count=0 result=0
 for word; do
   shift
   case $options$word in

@@ -35,4 +35,4 @@ while [ "$rest" ]; do
   if [ -d "$path" ] || [ -d "$in$path" ]; then undecided; fi
   rest=${rest#*: Cannot open: Permission denied}
 done
-exit $status
+exit "$status"
