@@ -57,7 +57,7 @@ impl Child {
             let deadline = Instant::now() + patience;
             let mut poll = libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
             loop {
-                let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+                let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000); // 0 would not wait
                 // SAFETY: one valid pollfd.
                 match unsafe { libc::poll(&mut poll, 1, left.min(1 << 30) as c_int) } {
                     0 if Instant::now() >= deadline => return None,
