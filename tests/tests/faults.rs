@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// say that standard error is closed. close: of a directory that was only read.
 const IGNORED: &[&str] = &["capset", "close", "madvise", "writev", "prctl"];
 
-const OLD: &str = "/proc/99999/root/models";
+/// No process has that number: the kernel gives none above 4,194,304.
+const OLD: &str = "/proc/9999999/root/models";
 const TEMPORARY: &str = ".modelcar-";
 
 /// A script, and what is there when it starts.
