@@ -22,7 +22,9 @@ pub(super) fn run(context: &mut Context) -> Done {
     let umask = if has_mode && mode::needs_umask(change) { sys::umask() } else { 0 };
     while let Some(path) = context.next() {
         // What `-m` makes of all rights, and of what a directory gets from the one above it.
-        let bits = |inherited: u32| mode::change(change, 0o777 | inherited & 0o6000, true, umask).filter(|_| has_mode);
+        let bits = |inherited: u32| {
+            if has_mode { mode::change(change, 0o777 | inherited & 0o6000, true, umask) } else { None }
+        };
         let _ = make(context, path, bits);
     }
     Ok(())

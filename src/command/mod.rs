@@ -158,7 +158,6 @@ pub struct Streams {
 
 impl Streams {
     /// Closes those of `others` that are neither among these nor `kept`.
-    #[cold]
     #[inline(never)]
     pub fn close_others(&self, others: &Streams, kept: &Streams) {
         let has = |streams: &Streams, file| streams.input == file || streams.output == file || streams.error == file;
