@@ -280,7 +280,7 @@ impl<'c, 'a> Shell<'c, 'a> {
             output: if within.output == before.output { after.output } else { before.output },
             error: if within.error == before.error { after.error } else { before.error },
         };
-        self.context.streams.close_others(&after, &before);
+        self.context.streams.close_others(&after, &within);
         self.context.streams.close_others(&within, &self.kept);
         // They are read, but have been done already.
         self.context.run = false;
