@@ -27,7 +27,7 @@ const DISK: usize = 1 << 17;
 const NODES: usize = 400;
 
 /// A file of any type.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Node {
     /// Type and permission bits.
     pub mode: u16,
@@ -48,6 +48,7 @@ impl Node {
 }
 
 /// Where a path leads: the directory, the name in it, and what bears it. `.`, `..` and `/` have no name.
+#[derive(Clone)]
 pub struct Place {
     pub directory: usize,
     pub name: Vec<u8>,
@@ -57,7 +58,7 @@ pub struct Place {
 }
 
 /// A tree; its root is node 0.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Files {
     pub nodes: Vec<Node>,
     used: usize,
@@ -265,16 +266,36 @@ impl Files {
         Ok(())
     }
 
-    /// All names that lead to something from the root.
-    pub fn each_name(&self, mut visit: impl FnMut(&[u8])) {
-        let mut stack = vec![0];
-        while let Some(directory) = stack.pop() {
-            for (_, name, node) in &self.nodes[directory].entries {
-                visit(name);
-                if self.nodes[*node].is(DIRECTORY) {
-                    stack.push(*node);
-                }
+    /// A file, and all that is below it.
+    pub fn below(&self, node: usize) -> Vec<usize> {
+        let mut all = vec![node];
+        let mut at = 0;
+        while let Some(&next) = all.get(at) {
+            if self.nodes[next].is(DIRECTORY) {
+                all.extend(self.nodes[next].entries.iter().map(|&(_, _, node)| node));
             }
+            at += 1;
         }
+        all
     }
+
+    /// Whether a directory is where nobody looks: below a name for the time being, or removed.
+    pub fn is_hidden(&self, mut directory: usize) -> bool {
+        while directory != 0 {
+            let above = self.nodes[directory].above;
+            let Some((_, name, _)) = self.nodes[above].entries.iter().find(|&&(_, _, node)| node == directory) else {
+                return true;
+            };
+            if is_temporary(name) {
+                return true;
+            }
+            directory = above;
+        }
+        false
+    }
+}
+
+/// Whether it is the name of what has not got its own yet, or one that tells about a copy.
+pub fn is_temporary(name: &[u8]) -> bool {
+    name.starts_with(b".modelcar-")
 }

@@ -1,19 +1,31 @@
 //! A made-up kernel for the program's `arch::hosted`: files in memory, and a tape that says when calls go wrong.
 
 use crate::files::*;
+use crate::oracle::{Command, Watch};
 use link_model_and_wait::arch::nr;
 #[cfg(miri)]
 use std::alloc;
 use std::cell::RefCell;
 use std::panic;
 use std::ptr;
+use std::rc::Rc;
 use std::slice;
 
 /// What a thread unwinds with when the process would end; None if it would go on for ever.
 pub struct Exit(pub Option<u8>);
 
+/// The process.
+pub const PID: usize = 4242;
+
 /// More calls than any script here needs, unless it goes on for ever.
-const CALLS: usize = 2000;
+const CALLS: usize = 1000;
+
+/// Bytes of memory that there are, unless the tape says that it is more than anyone asks for: what has been used must be
+/// made zero for the next program.
+const MEMORY: usize = 384 << 10;
+
+/// Bytes of what is printed that are looked at.
+const PRINTED: usize = 1 << 18;
 
 /// What is in use from the number 3 on, at most.
 const OPEN: usize = 64;
@@ -69,8 +81,8 @@ const NAMES: &[&[u8]] = &[
     b"\\",
     b"'",
     b"$x",
-    b".modelcar-1",
-    b".modelcar-1.copy",
+    b".modelcar-0",
+    b".modelcar-3876335077", // what a copy to `b` is called first
     b"x.tar",
     b"1",
 ];
@@ -99,12 +111,27 @@ struct Kernel {
     failing: (usize, isize),
     /// Directories do not tell what their names are of.
     untold: bool,
-    /// Something went wrong that was not the program's doing.
-    disturbed: bool,
+    /// A call was made to fail.
+    failed: bool,
+    /// Somebody else has changed the files.
+    moved: bool,
+    /// From the beginning there is a name like those for the time being.
+    planted: bool,
     /// Something was changed or printed.
     done: bool,
-    /// The messages.
-    said: Vec<u8>,
+    /// The messages, but those that the program says to nobody.
+    lines: Vec<Vec<u8>>,
+    /// What was written to standard output, and whether some was not.
+    printed: Vec<u8>,
+    unprinted: bool,
+    /// How many files were open when the program ended, but the standard streams.
+    left: usize,
+    /// The files as they were, and the directory that it began in.
+    before: Rc<Files>,
+    began: usize,
+    watch: Option<Watch>,
+    /// More memory than it needs.
+    large: bool,
     /// Where argc is.
     frame: usize,
     mappings: Vec<Mapping>,
@@ -168,21 +195,44 @@ thread_local!(static KERNEL: RefCell<Kernel> = RefCell::default());
 pub struct End {
     /// Something was changed or printed.
     pub done: bool,
-    /// Nothing went wrong but what a script itself brings about.
-    pub calm: bool,
+    /// A call was made to fail.
+    pub failed: bool,
+    /// Somebody else has changed the files.
+    pub moved: bool,
+    /// From the beginning there was a name like those for the time being.
+    pub planted: bool,
     /// All that was said to the user.
-    pub said: Vec<u8>,
-    /// There is a name of a file that is only on the way to its own.
-    pub unfinished: bool,
+    pub lines: Vec<Vec<u8>>,
+    /// What was written to standard output, and whether some was not.
+    pub printed: Vec<u8>,
+    pub unprinted: bool,
+    /// How many files were open but the standard streams.
+    pub left: usize,
+    /// The permission bits that new files do not get.
+    pub umask: u16,
+    /// The files, as they were and are, and the directory in which it began.
+    pub before: Rc<Files>,
+    pub files: Files,
+    pub here: usize,
 }
 
-/// Puts in a tape, for a program whose frame is at this address.
-pub fn begin(tape: &[u8], frame: usize) {
+/// Puts in a tape, for a program whose frame is at this address. A script in a file lies in `/tmp`. What the program
+/// does may be one command of which something is known.
+pub fn begin(tape: &[u8], frame: usize, script: Option<&[u8]>, command: Option<&Command>) {
     KERNEL.with_borrow_mut(|kernel| {
         let mappings = std::mem::take(&mut kernel.mappings);
         *kernel =
             Kernel { tape: tape.to_vec(), frame, mappings, umask: 0o022, files: Files::new(), ..Kernel::default() };
-        kernel.set_up();
+        kernel.set_up(script);
+        kernel.began = kernel.here;
+        if let Some(command) = command {
+            kernel.before = Rc::new(kernel.files.clone());
+            kernel.watch = command.is_copy().then(|| Watch {
+                command: command.clone(),
+                before: kernel.before.clone(),
+                sources: command.sources(&kernel.files, kernel.here),
+            });
+        }
     });
 }
 
@@ -193,10 +243,20 @@ pub fn end() -> End {
         kernel.mappings.iter_mut().for_each(Mapping::reset);
         #[cfg(miri)]
         kernel.mappings.clear(); // new ones each time
-        let mut unfinished = false;
-        let own = |name: &[u8]| name.starts_with(b".modelcar-") && !name.ends_with(b".copy") && name != b".modelcar-1";
-        kernel.files.each_name(|name| unfinished |= own(name));
-        End { done: kernel.done, calm: !kernel.disturbed, said: std::mem::take(&mut kernel.said), unfinished }
+        End {
+            done: kernel.done,
+            failed: kernel.failed,
+            moved: kernel.moved,
+            planted: kernel.planted,
+            lines: std::mem::take(&mut kernel.lines),
+            printed: std::mem::take(&mut kernel.printed),
+            unprinted: kernel.unprinted,
+            left: kernel.left,
+            umask: kernel.umask,
+            before: kernel.before.clone(),
+            files: std::mem::take(&mut kernel.files),
+            here: kernel.began,
+        }
     })
 }
 
@@ -245,6 +305,7 @@ unsafe extern "Rust" fn hosted_syscall(number: usize, args: [usize; 6]) -> isize
 /// The program ends.
 #[unsafe(no_mangle)]
 extern "Rust" fn hosted_exit(status: u8) -> ! {
+    KERNEL.with_borrow_mut(|kernel| kernel.left = kernel.open.iter().skip(3).flatten().count());
     panic::resume_unwind(Box::new(Exit(Some(status))))
 }
 
@@ -261,14 +322,15 @@ impl Kernel {
     }
 
     /// Makes the files that are there when the program begins.
-    fn set_up(&mut self) {
+    fn set_up(&mut self, script: Option<&[u8]>) {
         let flags = self.next();
         let (call, error) = (self.choose(256), self.next());
         if let Some(&call) = FAILING.get(call.wrapping_sub(1)) {
             self.failing = (call, -isize::from(error.max(1)));
-            self.disturbed = true;
+            self.failed = true;
         }
         self.untold = flags & 1 != 0;
+        self.large = !cfg!(miri) && flags & 0x60 == 0x60;
         let stream = |writes| Some(Open { writes, ..Open::default() });
         self.open = vec![stream(false), stream(true), stream(true)];
         for number in 0..3 {
@@ -291,6 +353,10 @@ impl Kernel {
         ] {
             let place = self.files.find(0, path, false).expect("a path of this table");
             self.files.make(&place, mode, content).expect("nothing there yet");
+        }
+        if let Some(script) = script {
+            let place = self.files.find(0, b"tmp/s", false).expect("a path in this table's directory");
+            self.files.make(&place, f, script).expect("nothing there yet");
         }
         for _ in 0..self.choose(12) {
             self.plant();
@@ -320,6 +386,7 @@ impl Kernel {
         if matches!(&name[..], b"." | b"..") || self.files.entry(directory, &name).is_some() {
             return;
         }
+        self.planted |= is_temporary(&name);
         let kind = self.next();
         let bits = u16::from(self.next()) << 4 | 0o4;
         let (mode, content) = match kind % 10 {
@@ -343,7 +410,7 @@ impl Kernel {
 
     /// Somebody else changes the files.
     fn disturb(&mut self) {
-        self.disturbed = true;
+        self.moved = true;
         let directory = self.pick();
         let names = self.files.nodes[directory].entries.len();
         if names == 0 {
@@ -389,7 +456,9 @@ impl Kernel {
     }
 
     fn file(&self, number: usize) -> Answer<Open> {
-        self.open.get(number).cloned().flatten().ok_or(EBADF)
+        let open = self.open.get(number).cloned().flatten();
+        assert!(open.is_some() || number < 3 || number as isize == -100, "{number} is no open file");
+        open.ok_or(EBADF)
     }
 
     fn put(&mut self, least: usize, open: Open) -> Answer {
@@ -420,7 +489,7 @@ impl Kernel {
     unsafe fn find(&self, directory: usize, path: usize, follow: bool) -> Answer<Place> {
         // SAFETY: passed on to the caller.
         let path = unsafe { string(path) }?;
-        self.files.find(self.from(directory, &path)?, &path, follow)
+        self.files.find(self.from(directory, path)?, path, follow)
     }
 
     /// What a path leads to.
@@ -441,12 +510,12 @@ impl Kernel {
     unsafe fn call(&mut self, number: usize, args: [usize; 6]) -> Answer<Option<usize>> {
         let [a, b, c, d, e, f] = args;
         match number {
-            nr::GETPID => return Ok(Some(4242)),
+            nr::GETPID => return Ok(Some(PID)),
+            nr::MMAP if args[1] > MEMORY && !self.large => return Err(-12),
             nr::UMASK => return Ok(Some(std::mem::replace(&mut self.umask, a as u16 & 0o777).into())),
             nr::CLOSE => {
-                if let Some(open) = self.open.get_mut(a) {
-                    *open = None;
-                }
+                let closed = self.open.get_mut(a).and_then(Option::take);
+                assert!(closed.is_some() || a < 3, "{a} is closed, and no open file");
                 return Ok(Some(0));
             }
             _ => {}
@@ -467,9 +536,10 @@ impl Kernel {
         if number == self.failing.0 {
             wrong = Some(self.failing.1);
         }
-        self.disturbed |= wrong.is_some();
+        self.failed |= wrong.is_some();
         // SAFETY: what the program owes for each call; if it does not, that is a finding.
         let result = unsafe { self.answer(number, [a, b, c, d, e, f], short, wrong) };
+        self.unprinted |= number == nr::WRITE && a == 1 && result.is_err();
         if result.is_ok()
             && matches!(
                 number,
@@ -486,6 +556,13 @@ impl Kernel {
             self.done = true;
         }
         result
+    }
+
+    /// Something has got a name.
+    fn appears(&self, place: &Place) {
+        if let (Some(watch), false) = (&self.watch, self.moved) {
+            watch.appears(&self.files, place.directory, &place.name, !self.failed);
+        }
     }
 
     /// What the call gives. All that the program has to provide is looked at first, whether or not it is `wrong`.
@@ -548,21 +625,29 @@ impl Kernel {
                     if target.is_empty() {
                         return Err(ENOENT);
                     }
-                    self.files.make(&place?, SYMLINK | 0o777, &target)?;
+                    let place = place?;
+                    self.files.make(&place, SYMLINK | 0o777, target)?;
+                    self.appears(&place);
                     0
                 }
                 nr::UNLINKAT => {
                     let place = self.find(a, b, false);
                     assert!(matches!(c, 0 | 0x200));
                     wrong?;
-                    self.files.remove(&place?, c != 0)?;
+                    let place = place?;
+                    if let (Some(watch), Some(_), false) = (&self.watch, place.node, self.moved) {
+                        watch.vanishes(&self.files, &place, !self.failed);
+                    }
+                    self.files.remove(&place, c != 0)?;
                     0
                 }
                 nr::MKDIRAT => {
                     let place = self.find(a, b, false);
                     assert!(c <= 0o7777, "mode {c:o}");
                     wrong?;
-                    self.files.make(&place?, DIRECTORY | c as u16 & !self.umask, b"")?;
+                    let place = place?;
+                    self.files.make(&place, DIRECTORY | c as u16 & !self.umask, b"")?;
+                    self.appears(&place);
                     0
                 }
                 nr::RENAMEAT2 => {
@@ -574,6 +659,8 @@ impl Kernel {
                         return Err(EEXIST);
                     }
                     self.files.rename(&from, &to, e == 2)?;
+                    self.appears(&to);
+                    self.appears(&from);
                     0
                 }
                 nr::READLINKAT => {
@@ -610,7 +697,7 @@ impl Kernel {
                 }
                 nr::FCHOWNAT => {
                     assert_eq!(e & !0x1100, 0);
-                    let empty = e & 0x1000 != 0 && string(b) == Ok(vec![]);
+                    let empty = e & 0x1000 != 0 && string(b) == Ok(b"");
                     let node = if empty { self.opened(a) } else { self.named(a, b, e & 0x100 == 0) };
                     wrong?;
                     node?;
@@ -628,7 +715,7 @@ impl Kernel {
                     0
                 }
                 nr::STATX => {
-                    let place = if string(b) == Ok(vec![]) && c & 0x1000 != 0 {
+                    let place = if string(b) == Ok(b"") && c & 0x1000 != 0 {
                         self.file(a).map(|open| open.node)
                     } else {
                         self.find(a, b, c & 0x100 == 0).and_then(|place| place.node.ok_or(ENOENT)).map(Some)
@@ -702,12 +789,13 @@ impl Kernel {
                     // It is a message, and that is one line.
                     let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
                     assert!(newlines == 1 && text.ends_with(b"\n"), "{:?}", String::from_utf8_lossy(&text));
-                    self.said.extend_from_slice(&text);
-                    wrong?;
                     let done = self.done;
-                    let written = self.write(a, &text)?;
+                    let written = wrong.and_then(|()| self.write(a, &text));
                     self.done = done; // a refusal is one, too
-                    written
+                    if a as isize != -100 {
+                        self.lines.push(text);
+                    }
+                    written?
                 }
                 nr::COPY_FILE_RANGE => {
                     assert_eq!((b, d, f), (0, 0, 0));
@@ -753,7 +841,9 @@ impl Kernel {
             Some(node) => node,
             None if create => {
                 self.done = true;
-                self.files.make(&place, REGULAR | mode & !self.umask, b"")?
+                let node = self.files.make(&place, REGULAR | mode & !self.umask, b"")?;
+                self.appears(&place);
+                node
             }
             None => return Err(ENOENT),
         };
@@ -814,6 +904,12 @@ impl Kernel {
             return Err(EBADF);
         }
         self.done |= !bytes.is_empty();
+        if number == 1 {
+            self.unprinted |= self.printed.len() + bytes.len() > PRINTED;
+            if !self.unprinted {
+                self.printed.extend_from_slice(bytes);
+            }
+        }
         if let Some(node) = open.node
             && self.files.nodes[node].is(REGULAR)
         {
@@ -902,16 +998,14 @@ unsafe fn read(address: usize, length: usize) {
 }
 
 /// Reads a path.
-unsafe fn string(address: usize) -> Answer<Vec<u8>> {
-    let mut bytes = Vec::new();
-    loop {
-        // SAFETY: passed on to the caller.
-        match unsafe { *((address + bytes.len()) as *const u8) } {
-            0 => return Ok(bytes),
-            byte => bytes.push(byte),
-        }
-        if bytes.len() == 4096 {
-            return Err(ENAMETOOLONG);
-        }
+///
+/// # Safety
+/// It is the address of a string, which stays as it is until the call returns.
+unsafe fn string<'p>(address: usize) -> Answer<&'p [u8]> {
+    let start = address as *const u8;
+    // SAFETY: passed on to the caller. Byte by byte, and none behind its end.
+    unsafe {
+        let end = (0..4096).find(|&at| *start.add(at) == 0).ok_or(ENAMETOOLONG)?;
+        Ok(slice::from_raw_parts(start, end))
     }
 }
