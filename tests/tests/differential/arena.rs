@@ -8,7 +8,7 @@ use super::setup::{By, Setup, Step};
 use conformance::compare::{self, Files};
 use conformance::raw::{block, clone3, exit, set_action, wait_for_ever};
 use conformance::{Arch, Program, system_call};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -261,8 +261,8 @@ impl Arena {
         };
         let (names, mut tree, said) = read(&["tar", "--numeric-owner", "--warning=no-timestamp", "-xvpf", "-"]);
         let whole = format!("{names:#?} {tree:#?} {said}");
-        let mut different: Vec<&str> = names.iter().map(|name| name.trim_end_matches('/')).collect();
-        different.dedup();
+        let different: BTreeSet<&str> =
+            names.iter().map(|name| name.trim_start_matches("./").trim_end_matches('/')).collect();
         if shell != Shell::Ours || different.len() < names.len() {
             return whole; // nor does BusyBox replace a file by a directory
         }

@@ -354,6 +354,7 @@ fn known_scripts_do_what_they_do_in_dash_and_busybox() {
         let words: Vec<&str> = vector.argv.iter().map(String::as_str).collect();
         let (text, call) = match words.as_slice() {
             [] => continue,
+            [.., script] if script.contains("2>&1") => continue, // the words of a failure, which are each shell's own
             ["sh" | "/bin/sh", "-ec", script] => (script.to_string(), Call { options: &["-e"], ..Call::default() }),
             ["sh" | "/bin/sh", "-c", "--", script] | ["sh" | "/bin/sh", "-c", script, ..] => {
                 (script.to_string(), Call::default())
@@ -385,8 +386,9 @@ fn known_scripts_do_what_they_do_in_dash_and_busybox() {
         let mut setup = Setup::random(&mut random, uid, &names, false, true);
         (setup.gid, setup.call) = (if uid == 1010 { uid } else { 0 }, call.clone());
         let may_wait = ["sleep", "tail"].iter().any(|word| text.contains(word));
-        // Columns, X, and a redirection that fails: listed differences.
-        let skip_busybox = ["-l", "chmod", ">", "rm ", "-w "].iter().any(|word| text.contains(word));
+        // Columns, X, a redirection that fails, and what else BusyBox does otherwise.
+        let other = ["-l", "chmod", ">", "rm ", "-w ", "tar", "-sfv"];
+        let skip_busybox = other.iter().any(|word| text.contains(word));
         let script = Script { text: text.into(), setup, may_wait, skip_busybox };
         check(arena, &script, &format!("round {index}"))
     });

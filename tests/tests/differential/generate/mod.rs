@@ -296,7 +296,7 @@ pub fn positive(seed: u64, coverage: &mut Coverage) -> Script {
     // BusyBox lists no directory that it may not search: a listed difference.
     // Nor does it keep special bits, and it cannot write a large number of a user into an archive.
     let skip_busybox = skip_busybox
-        || setup.modes.iter().any(|(_, mode)| mode & 0o500 != 0o500 || mode & 0o6000 != 0)
+        || setup.modes.iter().any(|(_, mode)| mode & 0o505 != 0o505 || mode & 0o6000 != 0)
         || uid > 0o7_777_777 && archives;
     Script { text: out, setup, may_wait: infinite, skip_busybox }
 }

@@ -62,6 +62,25 @@ fi
 keeps_links() { has r || has R || has a || has d || has P; }
 recursive() { has r || has R || has a; }
 
+# The permissions of files that are about to be replaced by those of SOURCE: they stay.
+modes() {
+  if has p || has a; then return; fi
+  if [ -f "$at" ]; then
+    if [ -f "$1" ] && { [ ! -L "$1" ] || ! keeps_links; }; then real stat -L -c '%a %n' "$at"; fi
+  elif [ -d "$1" ]; then
+    (cd "$1" && real find . -type f) | while read -r name; do
+      [ ! -f "$at/$name" ] || real stat -L -c '%a %n' "$at/$name"
+    done
+  fi
+}
+keep() {
+  [ "$1" ] || return 0
+  printf '%s\n' "$1" | while read -r mode name; do
+    case $mode in ????) mode=${mode#?} ;; esac
+    real chmod "$mode" "$name"
+  done
+}
+
 # Whether both are one name in one directory.
 same_name() {
   [ "${1##*/}" = "${2##*/}" ] || return
@@ -95,12 +114,16 @@ copy() {
     return 1
   fi
   if [ "$me" = dash ] && recursive && { closed "$1/" || { [ -d "$at" ] && [ ! -x "$at" ]; }; }; then undecided; fi
-  if same_name "$from" "$at" || { [ "$1" -ef "$at" ] && ! { keeps_links && { [ -L "$1" ] || [ -L "$at" ]; }; }; }; then
+  if same_name "$from" "$at" || { [ "$1" -ef "$at" ] && ! { keeps_links && [ -L "$1" ] && [ -L "$at" ]; }; }; then
     plain "$1" "$to" && undecided
     return 1
   fi
   if [ -d "$at" ] && [ ! -L "$at" ]; then
-    $replace "$1" "$to" && return
+    modes=$(modes "$1")
+    if $replace "$1" "$to"; then
+      keep "$modes"
+      return
+    fi
     # How far it came depends on the order of names.
     if recursive && [ -d "$1" ]; then undecided; fi
     return 1
@@ -110,7 +133,9 @@ copy() {
     fail "$1: Permission denied"
     return 1
   fi
-  $replace "$1" "$to"
+  modes=$(modes "$1")
+  $replace "$1" "$to" || return
+  keep "$modes"
 }
 
 replace=replace

@@ -52,6 +52,7 @@ else
     echo "ln: $last: Not a directory" >&2
     exit 1
   fi
+  last=$trimmed
   exactly=T
   while [ $# != 1 ]; do
     trim "$1"
