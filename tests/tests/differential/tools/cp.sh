@@ -128,6 +128,13 @@ copy() {
     if recursive && [ -d "$1" ]; then undecided; fi
     return 1
   fi
+  # A link that leads to itself is in the way, as it is to GNU without --remove-destination.
+  case $(real cat "$at" 2>&1 >/dev/null) in
+  *'symbolic link'*)
+    plain "$1" "$to"
+    return
+    ;;
+  esac
   [ ! -L "$at" ] || hit cp-replaces-a-link
   if { [ ! -L "$1" ] || ! keeps_links; } && [ -f "$1" ] && [ ! -r "$1" ]; then
     fail "$1: Permission denied"
