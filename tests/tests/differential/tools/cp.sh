@@ -135,6 +135,11 @@ copy() {
     return
     ;;
   esac
+  # And what leads to a directory is one, for a file.
+  if [ -L "$at" ] && [ -d "$at" ] && { [ ! -L "$1" ] || ! keeps_links; }; then
+    plain "$1" "$to"
+    return
+  fi
   [ ! -L "$at" ] || hit cp-replaces-a-link
   if { [ ! -L "$1" ] || ! keeps_links; } && [ -f "$1" ] && [ ! -r "$1" ]; then
     fail "$1: Permission denied"
