@@ -2,7 +2,8 @@
 # Runs the inputs that are kept, then looks for new ones: tests/fuzz/run.sh [SECONDS [JOBS]], 60 and all processors
 # if not said. With address sanitizer, on the toolchain as it is: what it takes for unstable, it is told to allow.
 #
-# A finding is left in work/, and the exit code is not 0. New inputs are left in work/corpus/.
+# A finding is left in work/, and the exit code is not 0. New inputs are left in work/corpus/. What is kept in corpus/ is
+# few that reach all that is reached: script -merge=1 -use_counters=0 NEW work/corpus corpus
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/../../tools/common.sh"
