@@ -375,7 +375,8 @@ fn known_scripts_do_what_they_do_in_dash_and_busybox() {
         // The one place that can be written to.
         let mut text = text.replace("ls -la /\n", "ls -la /mnt\n");
         for volume in ["/shared-models", "/tmp/model", "/dest", "/wm-models", "/pvc", "/oci-artifact-0", "/data"] {
-            text = text.replace(volume, *random.pick(&["/mnt", "/mnt/d", "/mnt/new"]));
+            let place = *random.pick(&["/mnt", "/mnt/d", "/mnt/new"]);
+            text = text.replace(volume, place);
         }
         if random.chance(50) {
             text = text.replace(" /models", " /mnt/models");
