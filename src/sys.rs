@@ -29,7 +29,7 @@ impl Errno {
     /// No such file or directory.
     pub const ENOENT: Errno = Errno::new(2);
     /// Interrupted system call.
-    pub const EINTR: Errno = Errno::new(4);
+    pub const EINTR: Errno = Errno::new(arch::EINTR);
     /// Input/output error.
     pub const EIO: Errno = Errno::new(5);
     /// Bad file descriptor.

@@ -60,7 +60,7 @@ pub unsafe fn mmap(args: [usize; 6]) -> isize {
 }
 
 /// Interrupted system call. `include/uapi/asm-generic/errno-base.h`
-const EINTR: isize = 4;
+pub const EINTR: isize = 4;
 
 /// madvise(2): the pages are not needed any more; anonymous memory is zero when touched again.
 /// `include/uapi/asm-generic/mman-common.h`

@@ -46,7 +46,7 @@ pub(super) fn wait(context: &mut Context) -> Done {
 #[cold]
 extern "C-unwind" fn cannot_wait(result: isize) -> ! {
     if let Err(error) = Errno::unit(result) {
-        report::failure(Fd::STDERR, z!("sleep"), z!("ppoll"), error);
+        report::failure(Fd::STDERR, report::PROGRAM, z!("ppoll"), error);
     }
     sys::exit(1)
 }
