@@ -42,6 +42,7 @@ my %calls   = (
     write       => [1,   64,  4,   4],
     writev      => [20,  66,  146, 146],
     mmap        => [9,   222, 90,  90],
+    madvise     => [28,  233, 205, 219],
     ppoll       => [271, 73,  281, 302],
     exit_group  => [231, 94,  234, 248],
 );
@@ -51,7 +52,7 @@ my %nr = map { $_ => $calls{$_}[$column] } keys %calls;
 
 # What the program may do and nothing else; execve starts it.
 my @allowed = qw(execve rt_sigaction rt_sigprocmask getpid symlinkat renameat2 unlinkat mkdirat fchmodat statx openat
-  getdents64 close write writev mmap unshare capset ppoll exit_group);
+  getdents64 close write writev mmap madvise unshare capset ppoll exit_group);
 
 my $program = '/bin/link-model-and-wait';
 my $link    = 'ln -sf /proc/$$/root/models /mnt/models && sleep infinity';                      # KServe's sidecar
@@ -358,6 +359,7 @@ sub tests {
     $car  = start(['link-model-and-wait', 'sh', '-c', $link], uid => 1010, before => sub { seccomp(@allowed) });
     $line = read_until($car->{err}, qr/\n/);
     check('seccomp filter: the link is there', $line, "link-model-and-wait: /mnt/models -> /proc/$car->{pid}/root/models\n");
+    check('seccomp filter: it waits', !!eventually(sub { slurp("/proc/$car->{pid}/syscall") =~ /^$nr{ppoll} / }), 1);
     check('seccomp filter: it is in force', status_line($car->{pid}, 'Seccomp'), '2');
     check('seccomp filter: SIGTERM: exit code 0', stop($car, 'TERM'), 'exit 0');
     $car = start(['link-model-and-wait', 'sh', '-c', $link], before => sub { seccomp(grep { $_ ne 'ppoll' } @allowed) });
