@@ -12,12 +12,18 @@ pub(super) fn run(context: &mut Context) -> Done {
     let output = context.streams.output;
     let mut path = context.next().unwrap_or(z!("-"));
     loop {
-        let copied = if path.is(z!("-")) {
-            tree::copy_content(context, context.streams.input, output)
+        let written = if path.is(z!("-")) {
+            tree::copy_content(context, context.streams.input, path, output)
         } else {
-            sys::open(Fd::CWD, path, flags::READ, 0).and_then(|file| tree::copy_content(context, file.fd(), output))
+            let file = sys::open(Fd::CWD, path, flags::READ, 0);
+            match context.outcome(path, file) {
+                Ok(file) => tree::copy_content(context, file.fd(), path, output),
+                Err(failed) => Err(failed),
+            }
         };
-        let _ = context.outcome(path, copied);
+        if let Ok(written) = written {
+            context.outcome(z!("stdout"), written)?;
+        }
         let Some(next) = context.next() else { return Ok(()) };
         path = next;
     }

@@ -28,11 +28,15 @@ pub(super) fn run(context: &mut Context) -> Done {
     if !context.run {
         return Ok(());
     }
-    let there = sys::mode(destination, Follow::Yes);
-    let is_directory = there.is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY);
+    let several = sources.len() > 1;
+    let is_directory = match sys::mode(destination, Follow::Yes) {
+        Ok(mode) => mode & sys::TYPE == sys::DIRECTORY,
+        Err(Errno::ENOENT) if !several => false,
+        Err(error) => return Err(context.fail(destination, error)),
+    };
     let inside = !context.has(NO_DIRECTORY) && is_directory;
-    if sources.len() > 1 && !inside {
-        return Err(context.fail(destination, there.err().unwrap_or(Errno::ENOTDIR)));
+    if several && !inside {
+        return Err(context.fail(destination, Errno::ENOTDIR));
     }
     let slash = ends_with_slash(destination);
     for source in sources {
@@ -272,6 +276,25 @@ fn into_itself(walk: &mut Walk, copy: &Copy) -> Failed {
     walk.context.refuse(copy.target, z!("cannot copy a directory into itself"))
 }
 
+/// Whether `directory` is the one that `identity` tells, or below it.
+#[cold]
+#[inline(never)]
+fn is_within(context: &mut Context, directory: Fd, identity: [u64; 2]) -> bool {
+    let mark = context.memory.mark();
+    let mut below = [0; 2];
+    loop {
+        let path = context.memory.string(mark);
+        match sys::stat(directory, path, Follow::Yes, &mut Stat::buffer()).map(Stat::identity) {
+            Ok(this) if this == identity => return true,
+            // Above the root is the root.
+            Ok(this) if this != below => below = this,
+            _ => return false,
+        }
+        context.memory.strip(mark, '\0');
+        context.memory.extend(z!("../"));
+    }
+}
+
 /// Goes into a directory, which is made if it is not there.
 fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<bool> {
     if !copy.has(RECURSIVE) {
@@ -311,7 +334,7 @@ fn enter<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat) -> Done<
             return outcome(walk, copy, Err(error)).map(|()| false);
         }
     };
-    if stat.identity() == identity {
+    if walk.depth == 0 && is_within(walk.context, open.fd(), stat.identity()) {
         return Err(into_itself(walk, copy));
     }
     let memory = &mut walk.context.memory;
@@ -476,6 +499,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
     }
     let place;
     let mut done = Ok(());
+    let mut said = false;
     if is_link {
         let mark = walk.context.memory.mark();
         let read = readlink::read(walk.context, directory, from);
@@ -491,7 +515,9 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         (place, file) = make(walk, copy, New::File(stat.mode() & 0o777))?;
         if let Some(file) = file {
             let file = file.fd();
-            done = tree::copy_content(walk.context, source.fd(), file);
+            let copied = tree::copy_content(walk.context, source.fd(), walk.path(), file);
+            said = copied.is_err();
+            done = copied.unwrap_or(Err(Errno::EIO));
             if let (Ok(()), Some(mode), false) = (done, kept, copy.has(PRESERVE)) {
                 done = sys::chmod(file, z!(""), mode & 0o777);
             }
@@ -503,6 +529,9 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
     }
     if done.is_err() {
         let _ = sys::unlink(copy.directory(), place, false);
+    }
+    if said {
+        return Err(Failed);
     }
     copy.files += 1;
     copy.bytes += stat.size;

@@ -83,7 +83,7 @@ pub(super) fn change(mut word: ZStr, mode: u32, directory: bool, umask: u32) -> 
 
 /// Whether `word` is a mode.
 pub(super) fn is_mode(word: ZStr) -> bool {
-    !word.is(z!("--")) && change(word, 0, false, 0).is_some()
+    word.after(z!("--")).is_none() && change(word, 0, false, 0).is_some()
 }
 
 /// Whether `word` names nobody somewhere, so that the umask counts.

@@ -224,9 +224,13 @@ fn visit_remove(walk: &mut Walk, step: Step) -> Done<bool> {
     }
     if is_directory && !after {
         // An empty one goes at once, though it may not be read.
-        let removed = sys::unlink(directory, name, true).is_ok();
-        walk.changed |= removed;
-        return Ok(!removed);
+        let removed = sys::unlink(directory, name, true);
+        walk.changed |= removed.is_ok();
+        // A link with a slash behind it: what it leads to stays.
+        if removed == Err(Errno::ENOTDIR) {
+            return Err(walk.context.fail(path, Errno::ENOTDIR));
+        }
+        return Ok(removed.is_err());
     }
     match sys::unlink(directory, name, is_directory) {
         Ok(()) => walk.changed = true,
@@ -246,22 +250,21 @@ fn visit_remove(walk: &mut Walk, step: Step) -> Done<bool> {
 /// How many bytes a system call is to copy at once: the largest number that all of them take.
 const MOST: usize = 1 << 30;
 
-/// Copies what `from` holds, from where it stands, to `to`. copy_file_range(2), sendfile(2), read(2) and write(2),
-/// the first that the files allow.
-pub(super) fn copy_content(context: &mut Context, from: Fd, to: Fd) -> Result<(), Errno> {
+/// Copies what `from`, which is `path`, holds from where it stands, to `to`. copy_file_range(2), sendfile(2), read(2) and
+/// write(2), the first that the files allow. What fails in reading has been said; what fails in writing is returned.
+pub(super) fn copy_content(context: &mut Context, from: Fd, path: ZStr, to: Fd) -> Done<Result<(), Errno>> {
     for shared in [true, false] {
         let mut copied = 0;
-        loop {
-            match sys::transfer(from, to, MOST, shared) {
+        // Whatever an error is: reading and writing meet it, too, and tell of which file it is.
+        while let Ok(more) = sys::transfer(from, to, MOST, shared) {
+            if more == 0 {
                 // Files of /proc have no size: only reading tells.
-                Ok(0) if copied == 0 => break,
-                Ok(0) => return Ok(()),
-                Ok(more) => copied = more,
-                Err(Errno::EBADF | Errno::EXDEV | Errno::EINVAL | Errno::ENOSYS | Errno::EPERM | Errno::EOPNOTSUPP) => {
+                if copied == 0 {
                     break;
                 }
-                Err(error) => return Err(error),
+                return Ok(Ok(()));
             }
+            copied = more;
         }
     }
     const BUFFER: usize = 64 << 10;
@@ -269,9 +272,11 @@ pub(super) fn copy_content(context: &mut Context, from: Fd, to: Fd) -> Result<()
     let buffer = context.memory.cells(mark);
     context.memory.release(mark);
     loop {
-        match sys::read(from, buffer)? {
-            0 => return Ok(()),
-            read => sys::write_all(to, buffer.get(..read).unwrap_or_default())?,
+        let read = sys::read(from, buffer);
+        let read = context.outcome(path, read)?;
+        let written = sys::write_all(to, buffer.get(..read).unwrap_or_default());
+        if read == 0 || written.is_err() {
+            return Ok(written);
         }
     }
 }

@@ -88,6 +88,7 @@ impl<'a> Shell<'_, 'a> {
 
     /// Reads up to what ends a word, or to `end`; what comes first is quoted by `quote`.
     fn text(&mut self, quote: char, end: char) {
+        let begin = self.at;
         let outer = quote;
         let mut quote = quote;
         loop {
@@ -150,7 +151,12 @@ impl<'a> Shell<'_, 'a> {
                 _ if end != '\0' && ends_word(character) => self.refuse_for(z!("quote it")),
                 // `{` and a first `~` mean something else in other shells.
                 '{' => self.refuse_here(NOT_SUPPORTED),
-                '~' if self.at == self.start => self.refuse_here(NOT_SUPPORTED),
+                '~' if self.at == begin => self.refuse_here(NOT_SUPPORTED),
+                // A script that was written on Windows. The character itself would spoil the message.
+                '\r' => {
+                    self.start = z!("a carriage return");
+                    self.refuse_for(z!("end lines with a newline alone"));
+                }
                 '*' | '?' => self.word.pattern = true,
                 // `[` is a command; as part of a word it begins a pattern if there is an end to it.
                 '[' => self.word.pattern |= self.closes(),
