@@ -118,7 +118,11 @@ on_every_architecture!(what_only_interrupts_a_wait_does_not_end_it_and_all_else_
     assert_eq!(process.strace_log().matches("ppoll(").count(), 4, "{process:?}");
     let (process, end) = wait("inject=ppoll:error=EPERM").run();
     assert_eq!(end, End::Code(1), "{process:?}");
-    assert_eq!(process.stderr().lines().last(), Some("link-model-and-wait: ppoll: Operation not permitted"), "{process:?}");
+    assert_eq!(
+        process.stderr().lines().last(),
+        Some("link-model-and-wait: ppoll: Operation not permitted"),
+        "{process:?}"
+    );
 });
 
 on_every_architecture!(a_stop_and_continue_changes_nothing, |arch| {
