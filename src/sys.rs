@@ -34,12 +34,14 @@ impl Errno {
     pub const EIO: Errno = Errno::new(5);
     /// Bad file descriptor.
     pub const EBADF: Errno = Errno::new(9);
+    /// Resource temporarily unavailable.
+    pub const EAGAIN: Errno = Errno::new(11);
     /// Cannot allocate memory.
     pub const ENOMEM: Errno = Errno::new(12);
+    /// Permission denied.
+    pub const EACCES: Errno = Errno::new(13);
     /// File exists.
     pub const EEXIST: Errno = Errno::new(17);
-    /// Invalid cross-device link.
-    pub const EXDEV: Errno = Errno::new(18);
     /// Not a directory.
     pub const ENOTDIR: Errno = Errno::new(20);
     /// Is a directory.
@@ -274,7 +276,8 @@ pub struct Stat {
     pub blocks: u64,
     attributes_mask: u64,
     pub accessed: Time,
-    created: Time,
+    /// When the file came to be; 0 where the file system does not know.
+    pub created: Time,
     changed: Time,
     pub modified: Time,
     pub special: [u32; 2],
@@ -318,8 +321,10 @@ pub fn stat<'s>(
     buffer: &'s mut MaybeUninit<Stat>,
 ) -> Result<&'s Stat, Errno> {
     const STATX_BASIC_STATS: usize = 0x7ff;
+    const STATX_BTIME: usize = 0x800;
     let flags = follow as usize | (AT_EMPTY_PATH * usize::from(path.is_empty() && directory != Fd::CWD));
-    let args = [directory.raw(), path.address(), flags, STATX_BASIC_STATS, buffer.as_mut_ptr() as usize, 0];
+    let args =
+        [directory.raw(), path.address(), flags, STATX_BASIC_STATS | STATX_BTIME, buffer.as_mut_ptr() as usize, 0];
     // SAFETY: the path is NUL-terminated (ZStr), and the kernel writes the 256 bytes that `Stat` has.
     match Errno::unit(unsafe { arch::syscall6(nr::STATX, args) }) {
         // SAFETY: on success the kernel has written all of it.
@@ -425,6 +430,15 @@ pub fn open(directory: Fd, path: ZStr, flags: usize, mode: u32) -> Result<Open, 
     // SAFETY: the call takes numbers.
     let fd = unsafe { arch::syscall3(nr::FCNTL, open.fd().raw(), F_DUPFD_CLOEXEC, 3) };
     Ok(Open(Fd(Errno::value(fd)? as isize)))
+}
+
+/// Locks a file or directory for who has it open, until all of its descriptors are closed; `EAGAIN` if somebody else has.
+/// flock(2).
+pub fn lock(file: Fd) -> Result<(), Errno> {
+    const LOCK_EX: usize = 2;
+    const LOCK_NB: usize = 4;
+    // SAFETY: the call takes numbers.
+    Errno::unit(unsafe { arch::syscall3(nr::FLOCK, file.raw(), LOCK_EX | LOCK_NB, 0) })
 }
 
 /// Reads the next entries of an open directory into `buffer`; returns how many bytes they take, 0 at the end.
@@ -589,20 +603,32 @@ extern "C" fn stop(_signal: i32) -> ! {
     exit(0)
 }
 
-/// Makes SIGTERM and SIGINT end the process with exit code 0 at any moment, also as PID 1 and also when they
-/// came in ignored or blocked; lets the kernel reap orphans. rt_sigaction(2), rt_sigprocmask(2).
+/// The same in the midst of work: half of it is no success. The exit code is the one that a shell gives.
+extern "C" fn interrupt(signal: i32) -> ! {
+    exit(128 + signal as u8)
+}
+
+const SIGINT: usize = 2;
+const SIGTERM: usize = 15;
+
+/// Makes SIGTERM and SIGINT end the process at any moment: with exit code 0, or while `working` with 128 and their number.
+/// Also as PID 1, and also when they came in ignored. rt_sigaction(2).
+pub fn handle_stop(working: bool) -> Result<(), Errno> {
+    let handler: extern "C" fn(i32) -> ! = if working { interrupt } else { stop };
+    set_action(SIGTERM, handler as usize)?;
+    set_action(SIGINT, handler as usize)
+}
+
+/// Handles SIGTERM and SIGINT also when they came in blocked, and lets the kernel reap orphans. rt_sigaction(2),
+/// rt_sigprocmask(2).
 ///
 /// SIGPIPE alone stays blocked: a log that nobody reads any more must not end the program.
 pub fn handle_signals() -> Result<(), Errno> {
-    const SIGINT: usize = 2;
     const SIGPIPE: usize = 13;
-    const SIGTERM: usize = 15;
     const SIGCHLD: usize = 17;
     const SIG_IGN: usize = 1;
     const SIG_SETMASK: usize = 2;
-    let stop = stop as extern "C" fn(i32) -> ! as usize;
-    set_action(SIGTERM, stop)?;
-    set_action(SIGINT, stop)?;
+    handle_stop(false)?;
     set_action(SIGCHLD, SIG_IGN)?;
     let mask = 1_u64 << (SIGPIPE - 1);
     let args = [SIG_SETMASK, &raw const mask as usize, 0, size_of::<u64>(), 0, 0];

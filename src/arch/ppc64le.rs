@@ -158,6 +158,7 @@ pub mod nr {
     pub const FCHMODAT: usize = 297;
     pub const FCHOWNAT: usize = 289;
     pub const FCNTL: usize = 55;
+    pub const FLOCK: usize = 143;
     pub const FTRUNCATE: usize = 93;
     pub const GETDENTS64: usize = 202;
     pub const GETPID: usize = 20;

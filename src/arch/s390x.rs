@@ -150,6 +150,7 @@ pub mod nr {
     pub const FCHMODAT: usize = 299;
     pub const FCHOWNAT: usize = 291;
     pub const FCNTL: usize = 55;
+    pub const FLOCK: usize = 143;
     pub const FTRUNCATE: usize = 93;
     pub const GETDENTS64: usize = 220;
     pub const GETPID: usize = 20;

@@ -6,6 +6,7 @@
 //! written of it under another name is removed.
 
 use super::{Context, Done, Failed, option, readlink, tree};
+use crate::directory::Names;
 use crate::report::UNEXPECTED;
 use crate::sys::{self, Errno, Fd, Follow, Open, Rename, Stat, flags};
 use crate::text::ZStr;
@@ -65,7 +66,13 @@ pub(super) fn replace<'a>(context: &mut Context<'a>, source: ZStr<'a>, target: Z
 }
 
 fn copy<'a>(context: &mut Context<'a>, job: &mut Copy<'a>) {
-    tree::walk(context, Fd::CWD, job.source, Some(job), visit);
+    loop {
+        tree::walk(context, Fd::CWD, job.source, Some(job), visit);
+        if !core::mem::take(&mut job.again) {
+            break;
+        }
+        job.to = None;
+    }
     if job.fresh {
         // What was written of the tree that has not got its name.
         job.failed = true;
@@ -100,10 +107,17 @@ pub(super) struct Copy<'a> {
     fresh_depth: usize,
     above: Option<Open>,
     number: u64,
+    /// That tree, locked: as long as this is open, others see that it is not left behind.
+    held: Option<Open>,
+    /// Another copy took the tree's name first: what is copied goes into that one.
+    again: bool,
     failed: bool,
     files: u64,
     bytes: u64,
 }
+
+/// The identity of no file. Not zeros: of many of them in a row LLVM makes a memset(3), which is not there.
+const NONE: [u64; 2] = [u64::MAX; 2];
 
 impl<'a> Copy<'a> {
     fn new(source: ZStr<'a>, target: ZStr<'a>, options: u32, directory: bool) -> Self {
@@ -115,12 +129,14 @@ impl<'a> Copy<'a> {
             replace: false,
             follow: false,
             to: None,
-            identity: [0; 2],
-            into: [0; 2],
+            identity: NONE,
+            into: NONE,
             fresh: false,
             fresh_depth: 0,
             above: None,
             number: 0,
+            held: None,
+            again: false,
             failed: false,
             files: 0,
             bytes: 0,
@@ -211,42 +227,91 @@ enum New<'a> {
 }
 
 /// Makes something new and returns its name, and if it is a file, that: under the name itself if nobody sees it, else
-/// under one for the time being.
+/// under one for the time being. A link takes its own name if that is free.
 fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZStr<'a>, Option<Open>)> {
     let target = name(walk, copy);
     let mut place = target;
-    let mut first = !copy.fresh;
-    if first {
+    // The name that the next copy finds, twice if what bore it could be removed, and then one that nobody foresees.
+    let mut tries = if copy.fresh { 0 } else { 1 };
+    if !copy.fresh && !matches!(new, New::Link(_)) {
         copy.number = number(target.base());
         place = temporary(walk.context, target, copy.number);
+        tries = 2;
     }
     loop {
         let to = copy.directory();
+        let mut held = true;
         let made = match new {
-            New::Directory(mode) => sys::mkdir(to, place, mode).map(|()| None),
-            New::File(mode) => sys::open(to, place, flags::NEW, mode).map(Some),
-            New::Link(held) => sys::symlink(held, to, place).map(|()| None),
-        };
-        match made {
-            Ok(file) => return Ok((place, file)),
-            Err(Errno::EEXIST) if first => {
-                first = false;
-                let (streams, status) = (walk.context.streams, walk.context.status);
-                walk.context.streams.error = Fd::CWD; // no file: what fails is not worth a line
-                let removed = discard(walk.context, to, target, place);
-                walk.context.streams = streams;
-                if !removed {
-                    // It is another user's: then a name that he could not foresee.
-                    walk.context.status = status;
-                    copy.number = walk.context.start.random >> 32;
-                    place = temporary(walk.context, target, copy.number);
+            New::Directory(mode) => sys::mkdir(to, place, mode).map(|()| {
+                if !copy.fresh {
+                    let open = sys::open(to, place, flags::SUBDIRECTORY, 0);
+                    // It may be another's by now, who was killed.
+                    let ours = |open: &Open| hold(open) && is_empty(walk.context, open.fd());
+                    held = open.as_ref().map_or_else(|error| *error != Errno::ENOENT, ours);
+                    copy.held = open.ok();
                 }
-            }
-            Err(error) => {
-                outcome(walk, copy, Err(error))?;
-            }
+                None
+            }),
+            New::File(mode) => sys::open(to, place, flags::NEW, mode).map(|file| {
+                held = copy.fresh || hold(&file);
+                Some(file)
+            }),
+            New::Link(text) => sys::symlink(text, to, place).map(|()| None),
+        };
+        let error = match made {
+            Ok(file) if held => return Ok((place, file)),
+            Ok(_) => Errno::EEXIST,
+            Err(error) => error,
+        };
+        if error != Errno::EEXIST || tries == 0 {
+            outcome(walk, copy, Err(error))?;
+        }
+        tries -= 1;
+        copy.held = None;
+        if tries == 0 || !is_left(walk.context, to, target, place) {
+            tries = 0;
+            copy.number = walk.context.start.random >> 32;
+            place = temporary(walk.context, target, copy.number);
         }
     }
+}
+
+/// Locks what has just been made under a name that can be foreseen; false if somebody has taken it for left behind. On
+/// some file systems nothing can be locked: then nobody knows.
+fn hold(file: &Open) -> bool {
+    let locked = sys::lock(file.fd());
+    let links = sys::stat(file.fd(), z!(""), Follow::No, &mut Stat::buffer()).map(|stat| stat.links);
+    locked != Err(Errno::EAGAIN) && links != Ok(0)
+}
+
+fn is_empty(context: &mut Context, directory: Fd) -> bool {
+    let mark = context.memory.mark();
+    let mut names = Names::new(&mut context.memory);
+    let first = names.next(&context.memory, directory);
+    context.memory.release(mark);
+    !matches!(first, Ok(Some(_)))
+}
+
+/// Removes what a killed copy has left at `place`; false if somebody is writing it, or may be.
+fn is_left(context: &mut Context, to: Fd, target: ZStr, place: ZStr) -> bool {
+    let left = sys::open(to, place, flags::READ_FILE, 0);
+    match &left {
+        Ok(left) => {
+            // Who wrote it may have renamed it by now.
+            let locked = sys::lock(left.fd());
+            let there = sys::stat(to, place, Follow::No, &mut Stat::buffer()).map(Stat::identity);
+            if locked == Err(Errno::EAGAIN) || there != tree::identity(left.fd()) {
+                return false;
+            }
+        }
+        Err(Errno::EACCES) => return false,
+        Err(_) => {}
+    }
+    let (streams, status) = (context.streams, context.status);
+    context.streams.error = Fd::CWD; // no file: what fails is not worth a line
+    let removed = discard(context, to, target, place);
+    (context.streams, context.status) = (streams, status);
+    removed
 }
 
 fn before<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done<bool> {
@@ -387,8 +452,9 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
             }
             if begins && done.is_ok() {
                 done = settle(walk.context, copy, place, target);
+                copy.again = !copy.replace && done == Err(Errno::ENOTEMPTY);
             }
-            outcome(walk, copy, done)
+            if copy.again { Err(Failed) } else { outcome(walk, copy, done) }
         }
         Err(failed) => Err(failed),
     };
@@ -397,6 +463,7 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
         if result.is_err() {
             discard(walk.context, copy.directory(), target, place);
         }
+        copy.held = None;
     }
     result
 }
@@ -407,7 +474,7 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
     if !copy.replace {
         return sys::rename(to, place, target, Rename::Replace);
     }
-    let there = |name| sys::stat(to, name, Follow::No, &mut Stat::buffer()).map(|stat| (stat.inode, stat.mode()));
+    let there = |name| sys::stat(to, name, Follow::No, &mut Stat::buffer()).map(|stat| (which(stat), stat.mode()));
     let record = record(context, target, there(place)?.0);
     if let Err(error) = sys::open(to, record, flags::NEW, 0o644)
         && error != Errno::EEXIST
@@ -418,13 +485,16 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
     if sys::rename(to, place, target, Rename::Replace).is_ok() {
         return Ok(());
     }
-    let (inode, mode) = there(target)?;
+    let (which, mode) = there(target)?;
     if mode & sys::TYPE == sys::DIRECTORY {
-        let record = self::record(context, target, inode);
+        let record = self::record(context, target, which);
         if there(record).is_err() {
             return Err(Errno::EEXIST);
         }
     }
+    // The old one will have the new one's name, and must not be taken for left behind.
+    let old = sys::open(to, target, flags::SUBDIRECTORY, 0);
+    let _ = old.as_ref().map(|old| sys::lock(old.fd()));
     if sys::rename(to, place, target, Rename::Exchange).is_ok() {
         // That the old one cannot be removed is said, but the new one is there.
         let status = context.status;
@@ -437,21 +507,29 @@ fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Resu
     sys::rename(to, place, target, Rename::Replace)
 }
 
-/// What tells the next start that a directory is a copy, and not somebody's own: an empty file beside it, with its inode
-/// in the name. A directory has one from before it gets its name, so that there is no moment without.
-fn record<'a>(context: &mut Context<'a>, target: ZStr, inode: u64) -> ZStr<'a> {
+/// Which file of a directory's it is and was: the inode, which may become another file's, and when this one came to be.
+fn which(stat: &Stat) -> [u64; 2] {
+    [stat.inode, (stat.created.seconds as u64) << 32 | u64::from(stat.created.nanoseconds)]
+}
+
+/// What tells the next start that a directory is a copy, and not somebody's own: an empty file beside it, with what
+/// [`which`] says of the directory in its name. It is there before the directory gets its name, so that there is no moment
+/// without.
+fn record<'a>(context: &mut Context<'a>, target: ZStr, which: [u64; 2]) -> ZStr<'a> {
     let mark = context.memory.mark();
     temporary(context, target, number(target.base()));
     context.memory.strip(mark, '\0');
-    context.memory.push('-');
-    context.memory.push_digits(inode, 10);
+    for number in which {
+        context.memory.push('-');
+        context.memory.push_digits(number, 10);
+    }
     context.memory.string(mark)
 }
 
 /// Removes what is at `place`; before that what tells that it is a copy. Returns whether nothing is left of it.
 fn discard(context: &mut Context, to: Fd, target: ZStr, place: ZStr) -> bool {
     if let Ok(stat) = sys::stat(to, place, Follow::No, &mut Stat::buffer()) {
-        let record = record(context, target, stat.inode);
+        let record = record(context, target, which(stat));
         let _ = sys::unlink(to, record, false);
     }
     tree::remove(context, to, place)
@@ -498,6 +576,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         }
     }
     let place;
+    let file; // stays open, and so locked, until it has its name
     let mut done = Ok(());
     let mut said = false;
     if is_link {
@@ -511,9 +590,8 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
         let how = if follow == Follow::Yes { flags::READ } else { flags::READ_FILE };
         let source = sys::open(directory, from, how, 0);
         let source = walk.context.outcome(walk.path(), source)?;
-        let file;
         (place, file) = make(walk, copy, New::File(stat.mode() & 0o777))?;
-        if let Some(file) = file {
+        if let Some(file) = &file {
             let file = file.fd();
             let copied = tree::copy_content(walk.context, source.fd(), walk.path(), file);
             said = copied.is_err();
@@ -524,7 +602,7 @@ fn leaf<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, stat: &Stat, follow: F
             attributes(copy, file, z!(""), stat);
         }
     }
-    if done.is_ok() && !copy.fresh {
+    if done.is_ok() && place != target {
         done = sys::rename(copy.directory(), place, target, Rename::Replace);
     }
     if done.is_err() {

@@ -138,8 +138,15 @@ fn list<'a>(context: &mut Context<'a>, path: ZStr<'a>, header: bool, first: &mut
             let name = name.get();
             let below = context.memory.mark();
             let inner = context.path(path, name);
-            if !name.is_dots() && sys::mode(inner, Follow::No).is_ok_and(|mode| mode & sys::TYPE == sys::DIRECTORY) {
-                list(context, inner, true, first)?;
+            if !name.is_dots() {
+                match sys::mode(inner, Follow::No) {
+                    Ok(mode) if mode & sys::TYPE == sys::DIRECTORY => list(context, inner, true, first)?,
+                    // The line of the name has said it, where there is one; who vanished meanwhile is not missed.
+                    Err(error) if error != Errno::ENOENT && !context.has(LONG | CLASSIFY) => {
+                        context.fail(inner, error);
+                    }
+                    _ => {}
+                }
             }
             context.memory.release(below);
         }

@@ -343,7 +343,8 @@ impl<'a> Context<'a> {
                 self.status = 0;
             }
             if self.take_options(row).is_ok() {
-                let _ = run(command, self);
+                let works = self.run && matches!(command, Command::CP | Command::RM | Command::CHMOD | Command::TAR);
+                let _ = if works { work(command, self) } else { run(command, self) };
             }
             break;
         }
@@ -575,6 +576,16 @@ fn move_up(words: Words, place: usize, index: usize) {
             before.swap(word);
         }
     }
+}
+
+/// Runs a command whose half is no success, whoever ends it.
+#[cold]
+#[inline(never)]
+fn work(command: Command, context: &mut Context) -> Done {
+    let _ = sys::handle_stop(true);
+    let done = run_other(command, context);
+    let _ = sys::handle_stop(false);
+    done
 }
 
 fn nothing(_: &mut Context) -> Done {

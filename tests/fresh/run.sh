@@ -93,7 +93,8 @@ within_root() { nsenter --target "$(pgrep -P "$first")" --mount --pid --uts --ip
 inside() {
   within_root "${within[@]}" setpriv --reuid "$user" --regid "$user" --init-groups \
     env -i --default-signal HOME="$home" USER="$user" PATH="$home/.cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-    LANG=C.UTF-8 "${passed_on[@]}" "${@:2}" bash -c "cd ~/$CHECKOUT && $1" >"$log" 2>&1 </dev/null
+    LANG=C.UTF-8 "${passed_on[@]}" "${@:2}" bash -c "cd ~/$CHECKOUT && $1" >"$log" 2>&1 </dev/null &
+  wait $! # where a signal to end reaches this script at once
 }
 within=()
 logs=0
@@ -128,7 +129,7 @@ interrupted() { # interrupted PATTERN COMMAND
   log_of "interrupted at $1" "$2"
   : >"$log"
   set -m # a process group of its own, as on a terminal
-  (trap '' INT && inside "$2") &
+  (set +m && trap '' INT && inside "$2") &
   group=$!
   set +m
   for ((i = 0; i < 1200; i++)); do

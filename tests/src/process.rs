@@ -261,12 +261,20 @@ impl Tracer {
     /// Attaches; returns once it traces.
     pub fn attach(process: &Process, options: &[String]) -> Tracer {
         let program = find_program("strace").expect("strace is missing: install strace");
+        let deadline = Instant::now() + Process::PATIENCE;
+        // What it calls until it waits for the start is not to be counted: in one run it would be, and in another not.
+        let waits = format!("{} ", libc::SYS_read);
+        while !fs::read_to_string(format!("/proc/{}/syscall", process.child.pid))
+            .is_ok_and(|now| now.starts_with(&waits))
+        {
+            assert!(Instant::now() < deadline, "{process:?} does not wait for its start");
+            thread::sleep(Duration::from_millis(1));
+        }
         let log = NamedTempFile::new().expect("a temporary file");
         let mut strace = std::process::Command::new(program);
         strace.args(options).arg("-o").arg(log.path()).arg("-p").arg(process.child.pid.to_string());
         let strace = strace.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace");
         let mut tracer = Tracer { strace, log };
-        let deadline = Instant::now() + Process::PATIENCE;
         while status(process.child.pid, "TracerPid").is_none_or(|pid| pid == "0") {
             let running = tracer.strace.try_wait().expect("strace").is_none();
             assert!(running && Instant::now() < deadline, "strace did not attach: see strace {options:?} -p PID");

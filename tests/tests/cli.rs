@@ -420,6 +420,19 @@ on_every_architecture!(cat_says_which_side_failed, |arch| {
     assert_eq!((process.1, process.0.stderr()), (End::Code(1), "cat: stdout: No space left on device\n".into()));
 });
 
+on_every_architecture!(ls_says_which_directories_it_has_not_seen, |arch| {
+    let setup = Setup { volume: Some("/mnt".into()), uid: 1010, ..Setup::default() };
+    let sandbox = Sandbox::with(Program::Shipped(arch), &setup);
+    fs::create_dir_all(sandbox.path("/mnt/a/b")).expect("directories");
+    fs::set_permissions(sandbox.path("/mnt/a"), Permissions::from_mode(0o744)).expect("permission bits");
+    for options in ["-R", "-aR", "-lR", "-FR"] {
+        let (code, _, stderr) = script(&sandbox, &format!("cd /mnt && ls {options} a"));
+        let line = "ls: a/b: Permission denied\n";
+        assert!(code == 1 && stderr.contains(line), "{options}: {code} {stderr}");
+        assert!(options != "-R" || stderr == line, "{stderr}");
+    }
+});
+
 on_every_architecture!(rm_of_a_link_with_a_slash_removes_nothing, |arch| {
     let sandbox = sandbox_with_volume(arch);
     fs::create_dir(sandbox.path("/mnt/d")).expect("a directory");

@@ -99,12 +99,14 @@ fn is_tidy(sandbox: &Sandbox) {
         .expect("the volume")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
-    let inode = fs::metadata(sandbox.path("/mnt/models")).expect("the copy").ino();
+    let copy = fs::metadata(sandbox.path("/mnt/models")).expect("the copy");
+    let born = copy.created().map_or(0, |time| {
+        let since = time.duration_since(std::time::UNIX_EPOCH).expect("a time of this century");
+        since.as_secs() << 32 | u64::from(since.subsec_nanos())
+    });
+    let which = format!("-{}-{born}", copy.ino());
     let rest: Vec<&String> = names.iter().filter(|name| *name != "models").collect();
-    assert!(
-        names.len() == 2 && rest[0].starts_with(".modelcar-") && rest[0].ends_with(&format!("-{inode}")),
-        "{names:?}"
-    );
+    assert!(names.len() == 2 && rest[0].starts_with(".modelcar-") && rest[0].ends_with(&which), "{names:?}");
 }
 
 fn is_whole(sandbox: &Sandbox) {
@@ -233,6 +235,46 @@ on_every_architecture!(a_users_own_directory_is_refused, |arch| {
     std::os::unix::fs::chown(&own, Some(1010), Some(0)).expect("an owner");
     fails_with(&sandbox, copying(&sandbox, KSERVE), 1, "ln: /mnt/models: File exists\n");
 });
+
+/// The number of an inode comes again: on many file systems at once.
+#[test]
+fn a_users_own_directory_is_refused_also_where_a_copy_was() {
+    let sandbox = modelcar(Arch::native());
+    waiting(copying(&sandbox, KSERVE)).stop(SIGKILL);
+    let old = fs::metadata(sandbox.path("/mnt/models")).expect("the copy").ino();
+    fs::remove_dir_all(sandbox.path("/mnt/models")).expect("the copy");
+    let own = sandbox.make_directory("/mnt/models");
+    fs::write(own.join("mine"), "precious").expect("a file");
+    std::os::unix::fs::chown(&own, Some(1010), Some(0)).expect("an owner");
+    // Where the file system gives another number, the record says that it is this one.
+    let new = fs::metadata(&own).expect("the directory").ino();
+    for entry in fs::read_dir(sandbox.path("/mnt")).expect("the volume") {
+        let path = entry.expect("an entry").path();
+        let name =
+            path.file_name().expect("a name").to_string_lossy().replace(&format!("-{old}-"), &format!("-{new}-"));
+        fs::rename(&path, path.with_file_name(name)).expect("another name");
+    }
+    fails_with(&sandbox, copying(&sandbox, KSERVE), 1, "ln: /mnt/models: File exists\n");
+}
+
+/// Two starts at once, one of them slow: whatever comes last, the copy is whole.
+#[test]
+fn two_starts_at_once_leave_one_whole_copy() {
+    for call in ["flock", "copy_file_range", "renameat2", "unlinkat", "getdents64"] {
+        for when in 1..=4 {
+            let sandbox = modelcar(Arch::native());
+            let inject = format!("--inject={call}:delay_enter=100ms:when={when}");
+            let mut first = copying(&sandbox, KSERVE).strace(&["-e", &format!("trace={call}"), &inject]).spawn();
+            thread::sleep(Duration::from_millis(50));
+            let mut second = copying(&sandbox, KSERVE).spawn();
+            for process in [&mut first, &mut second] {
+                assert_eq!(process.settle(), Outcome::Waits, "{call} at {when}: {process:?}");
+                assert!(process.stderr().starts_with("link-model-and-wait: copied 6 files"), "{process:?}");
+            }
+            is_whole(&sandbox);
+        }
+    }
+}
 
 on_every_architecture!(an_unknown_mode_is_refused_before_anything_is_done, |arch| {
     let sandbox = modelcar(arch);
@@ -495,7 +537,7 @@ fn sigterm_in_the_middle_ends_it_at_once() {
         },
     );
     let (end, _) = process.stop(SIGTERM);
-    assert_eq!(end, End::Code(0), "{process:?}");
+    assert_eq!(end, End::Code(143), "{process:?}"); // as it is no success
     assert!(!sandbox.path("/mnt/models").exists());
     drop(big);
     fs::remove_file(sandbox.path("/models/big")).expect("a file");

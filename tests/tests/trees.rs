@@ -236,8 +236,13 @@ fn each_error_of_each_call_is_success_or_one_line() {
         if !seen.log.contains("(INJECTED)") {
             return wrong("the fault has not come");
         }
-        // A removal that fails may leave the name for the time being, which the next run removes.
-        let tree = if fault.call == "unlinkat" { without_temporary(&seen.tree) } else { seen.tree.clone() };
+        // A removal that fails may leave the name for the time being, which the next run removes; and where another
+        // process has locked it, that does.
+        let tree = if ["unlinkat", "flock"].contains(&&*fault.call) {
+            without_temporary(&seen.tree)
+        } else {
+            seen.tree.clone()
+        };
         let kept = fault.call == "statx" && fault.what == "error=ENOENT" && job.kind == Kind::Merge;
         if let (Err(why), false) = (old_or_new(&tree, before, &base.tree, job.kind), kept) {
             return wrong(&why);
@@ -247,7 +252,7 @@ fn each_error_of_each_call_is_success_or_one_line() {
             End::Code(0) => {
                 // Told that it is not there, it believes it.
                 let told = fault.what == "error=ENOENT" && (job.argv[0] == "rm" || fault.call == "statx");
-                let same = plain(&seen.tree) == plain(&base.tree) && seen.stdout == base.stdout;
+                let same = plain(&tree) == plain(&base.tree) && seen.stdout == base.stdout;
                 if lines > 0 || !same && !told {
                     return wrong("not what it says it is");
                 }
@@ -305,12 +310,66 @@ fn each_stop_and_each_end_leaves_what_was_or_what_is_to_be() {
         let (job, (before, base)) = (&JOBS[fault.job], &bases[fault.job]);
         let seen = inject(place, fault);
         let wrong = |why: &str| Err(format!("{}: {why}\n  {} at {}\n  {seen:?}", job.name, fault.call, fault.when));
-        if ![End::Signal(libc::SIGTERM), End::Code(0)].contains(&seen.end) || !seen.stderr.is_empty() {
+        // Before it has begun there is nothing to be told of.
+        let begun = seen.end == End::Code(143) || seen.end == End::Code(0) && seen.tree == *before;
+        if !begun || !seen.stderr.is_empty() {
             return wrong("not ended");
         }
         old_or_new(&without_temporary(&seen.tree), before, &base.tree, job.kind).or_else(|why| wrong(&why))?;
         again(place, fault, base).or_else(|why| wrong(&why))
     });
+}
+
+/// Two copies to one place: while the one dawdles at any of its calls, the other runs, and is killed at any of its own or
+/// not. None ever publishes a part of the other's, nor takes it away.
+#[test]
+fn two_copies_at_once_are_both_whole() {
+    let (mut faults, bases) = faults(|_, _| vec!["delay_enter=60ms".into()]);
+    faults.retain(|fault| JOBS[fault.job].argv[0] == "cp");
+    assert!(faults.len() > 100);
+    let met = AtomicUsize::new(0);
+    in_parallel(&faults, |place, fault| {
+        let job = &JOBS[fault.job];
+        let mut argv = job.argv.to_vec();
+        // What is there by then is the place itself, and no directory to copy into.
+        argv.insert(1, "-T");
+        let base = without_temporary(&bases[fault.job].1.tree);
+        for kill in [None, Some("flock"), Some("copy_file_range"), Some("renameat2")] {
+            Files::at(&place.0.path("/mnt"), files);
+            let inject = format!("--inject={}:{}:when={}", fault.call, fault.what, fault.when);
+            let trace = format!("trace={}", fault.call);
+            let first = place.0.command(&argv).cwd("/mnt").strace(&["-e", &trace, &inject]).spawn();
+            std::thread::sleep(std::time::Duration::from_millis(40));
+            let mut options = vec!["-e".to_string(), "trace=flock,renameat2".to_string()];
+            options.extend(kill.map(|call| format!("--inject={call}:signal=SIGKILL:when=1")));
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            let mut second = place.0.command(&argv).cwd("/mnt").strace(&options).spawn();
+            let ends = [second.wait(), first.wait()];
+            met.fetch_add(usize::from(second.strace_log().contains("EAGAIN")), Ordering::Relaxed);
+            let tree = compare::tree(&place.0.path("/mnt"));
+            let wrong = |why: &str| {
+                Err(format!(
+                    "{}: {why}\n  {} at {}, {kill:?}: {first:?} {second:?} {tree:?}",
+                    job.name, fault.call, fault.when
+                ))
+            };
+            let killed = kill.is_some() && ends[0] == End::Signal(libc::SIGKILL);
+            if ends[1] != End::Code(0) || !killed && ends[0] != End::Code(0) {
+                return wrong("one has failed");
+            }
+            if !first.stderr().is_empty() || !second.stderr().is_empty() {
+                return wrong("says something");
+            }
+            if plain(&without_temporary(&tree)) != plain(&base) {
+                return wrong("not whole");
+            }
+            if !killed && tree.len() != base.len() {
+                return wrong("something is left");
+            }
+        }
+        Ok(())
+    });
+    assert!(met.into_inner() > 50, "the two have hardly ever met");
 }
 
 /// What cannot be copied within the kernel is read and written; where a call takes less, the rest follows.
