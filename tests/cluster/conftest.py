@@ -12,7 +12,7 @@ import pytest
 
 import machine
 from images import BASE, Link, image
-from node import BIN, REGISTRY, Node
+from node import BIN, REGISTRY, Node, standing
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target/cluster"
@@ -127,7 +127,7 @@ def bare(cluster):
 def cluster():
     """A node of its own; or the one that `make cluster-up` has left standing."""
     node = Node(NODE, RUNTIME)
-    if (NODE / "ready").exists():
+    if standing(NODE):
         yield bare(Cluster(node))
         return
     shutil.rmtree(NODE, ignore_errors=True)

@@ -589,6 +589,18 @@ def certificate(name, subject, names):
 # ---- for those who use it
 
 
+def standing(folder):
+    """Whether somebody keeps a node there: one that was killed has left its files."""
+    try:
+        with open(Path(folder) / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 class Node:
     """A node that runs until `stop`."""
 
@@ -647,11 +659,10 @@ class Node:
 
 
 def down(folder):
-    try:
-        keeper = int((Path(folder) / "keeper").read_text())
-        os.kill(keeper, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError):
+    if not standing(folder):
         sys.exit(f"node.py: there is no node in {folder}")
+    keeper = int((Path(folder) / "keeper").read_text())
+    os.kill(keeper, signal.SIGTERM)
     until("the end of the node", lambda: not Path(f"/proc/{keeper}").exists(), 60)
 
 

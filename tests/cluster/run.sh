@@ -19,14 +19,14 @@ if [ "$what" = down ]; then
 fi
 
 [ -e dist/modelcar-base.oci.tar ] || die "there is no dist/modelcar-base.oci.tar yet: make image"
-beside=() # processes that end with this one
-cleanup() { [ ${#beside[@]} = 0 ] || kill "${beside[@]}" 2>/dev/null || true; }
-if [ "$(id -u)" != 0 ]; then
-  # Asked once, also where building takes longer than sudo remembers.
-  sudo -v
-  while sleep 60; do sudo -n -v; done &
-  beside+=($!)
-fi
+needs_root "a node"
+beside=
+cleanup() {
+  [ -z "$beside" ] || kill "$beside" 2>/dev/null || true
+  # What root wrote here is the user's; the node's own folder may be in use.
+  [ "$(id -u)" = 0 ] || as_root find "$PWD"/{docs,target/cluster,tests} -path "$NODE" -prune -o \
+    -user root -exec chown -h "$(id -u):$(id -g)" {} + 2>/dev/null
+}
 # If `make` is killed, what it has started ends, too; a node has a session of its own, and ends with who keeps it.
 read -r _ _ _ _ _ session _ </proc/$$/stat
 started() { # started PID: its descendants but for the one that asks
@@ -38,11 +38,15 @@ started() { # started PID: its descendants but for the one that asks
 {
   trap - EXIT INT TERM HUP
   watcher=$BASHPID
-  while [ -d /proc/$PPID ]; do sleep 1; done
+  while [ -d /proc/$PPID ]; do
+    sleep 1
+    # Asked once, also where building takes longer than sudo remembers.
+    [ "$(id -u)" = 0 ] || [ $((SECONDS % 60)) != 0 ] || sudo -n -v 2>/dev/null || true
+  done
   mapfile -t pids < <(started $$)
   as_root kill "${pids[@]}" $$
 } &
-beside+=($!)
+beside=$!
 
 # A test of this script starts it again: all is there then.
 if [ -z "${PREDICTOR_ARCHIVE:-}" ]; then

@@ -167,10 +167,13 @@ def test_a_new_model_rolls_out(serving, modelcar):
 def test_image_without_a_model_never_gets_ready_and_says_why(serving, make):
     image = make("modelcar-none:1", {"other": None})
     serving.apply(service(storageUri=f"oci://{image}"))
-    told = "NOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)"
+    # Its message, which begins a line: the script has these words, too.
+    told = "\nNOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)\n"
     wait_for(
         "the reason",
         lambda: (
             told in serving.kubectl("describe", "pod", "--selector", "serving.kserve.io/inferenceservice=isvc").stdout
         ),
     )
+    conditions = serving.cluster.get("inferenceservice", "isvc", serving.name)["status"]["conditions"]
+    assert {c["status"] for c in conditions if c["type"] == "Ready"} == {"False"}

@@ -10,7 +10,7 @@ import pytest
 import machine
 from conftest import HERE, PATIENCE, ROOT, RUNTIME, Cluster, Space, bare, busybox, model_of, wait_for
 from images import BASE, image
-from node import Node
+from node import Node, standing
 from test_life import link, pod, read, running
 
 # What make does: a process that keeps a node, in a process group of its own.
@@ -79,9 +79,11 @@ def test_a_node_ends_with_who_keeps_it(own, number):
 
 def test_a_node_ends_with_its_keeper_and_the_next_one_tidies_up(own):
     node = Node(own, RUNTIME).start()
+    assert standing(own)
     os.kill(node.keeper.pid, signal.SIGKILL)
     node.keeper.wait()
     ended(own)
+    assert (own / "ready").exists() and not standing(own), "what is left is no node for the next run of tests"
     Node(own, RUNTIME).start().stop()
 
 
