@@ -297,5 +297,5 @@ impl Files {
 
 /// Whether it is the name of what has not got its own yet, or one that tells about a copy.
 pub fn is_temporary(name: &[u8]) -> bool {
-    name.starts_with(b".modelcar-")
+    name.strip_prefix(b".modelcar-").is_some_and(|rest| rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'))
 }

@@ -243,7 +243,9 @@ impl Command {
                 (b"mkdir", Change::New(_, _, node)) => after.below(node).into_iter().all(|node| new(node, DIRECTORY)),
                 (b"touch", Change::New(_, _, node)) => new(node, REGULAR) && after.nodes[node].content.is_empty(),
                 (b"touch", Change::Times(node)) => targets(true).any(|target| target == node),
-                (b"cp" | b"ln", Change::New(_, name, _) | Change::Gone(_, name, _)) if is_temporary(name) => {
+                (b"cp" | b"ln", Change::New(_, name, _) | Change::Gone(_, name, _))
+                    if is_temporary(name) && !self.operands.iter().any(|path| path.ends_with(name)) =>
+                {
                     end.failed || end.planted
                 }
                 (b"ln", Change::New(_, _, node)) if !self.copies => new(node, SYMLINK),
