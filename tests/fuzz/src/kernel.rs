@@ -534,7 +534,7 @@ impl Kernel {
                 });
             }
         }
-        if number == self.failing.0 {
+        if number == self.failing.0 && self.failing.1 != 0 {
             wrong = Some(self.failing.1);
         }
         self.failed |= wrong.is_some();
