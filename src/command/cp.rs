@@ -276,8 +276,8 @@ fn make<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>, new: New) -> Done<(ZSt
     }
 }
 
-/// Locks what has just been made under a name that can be foreseen; false if somebody has taken it for left behind. On
-/// some file systems nothing can be locked: then nobody knows.
+/// Locks what has just been made under a name that can be foreseen; false if somebody has taken it for left behind. Where
+/// nothing can be locked nobody takes it.
 fn hold(file: &Open) -> bool {
     let locked = sys::lock(file.fd());
     let links = sys::stat(file.fd(), z!(""), Follow::No, &mut Stat::buffer()).map(|stat| stat.links);
@@ -297,10 +297,10 @@ fn is_left(context: &mut Context, to: Fd, target: ZStr, place: ZStr) -> bool {
     let left = sys::open(to, place, flags::READ_FILE, 0);
     match &left {
         Ok(left) => {
-            // Who wrote it may have renamed it by now.
+            // Who wrote it may have renamed it by now. Where nothing can be locked it may be anybody's.
             let locked = sys::lock(left.fd());
             let there = sys::stat(to, place, Follow::No, &mut Stat::buffer()).map(Stat::identity);
-            if locked == Err(Errno::EAGAIN) || there != tree::identity(left.fd()) {
+            if locked.is_err() || there != tree::identity(left.fd()) {
                 return false;
             }
         }
