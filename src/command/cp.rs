@@ -469,6 +469,8 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
 }
 
 /// Gives a tree its name.
+#[cold]
+#[inline(never)]
 fn settle(context: &mut Context, copy: &Copy, place: ZStr, target: ZStr) -> Result<(), Errno> {
     let to = copy.directory();
     if !copy.replace {
@@ -527,6 +529,8 @@ fn record<'a>(context: &mut Context<'a>, target: ZStr, which: [u64; 2]) -> ZStr<
 }
 
 /// Removes what is at `place`; before that what tells that it is a copy. Returns whether nothing is left of it.
+#[cold]
+#[inline(never)]
 fn discard(context: &mut Context, to: Fd, target: ZStr, place: ZStr) -> bool {
     if let Ok(stat) = sys::stat(to, place, Follow::No, &mut Stat::buffer()) {
         let record = record(context, target, which(stat));
