@@ -22,9 +22,13 @@ RUNTIME, KSERVE = os.environ["RUNTIME"], os.environ["KSERVE"]
 KSERVE_FILES = WORK / f"kserve-{KSERVE}"
 CERT_MANAGER = HERE / "cert-manager.yaml"
 INSTALL = NODE / "install"
-NEWEST = "0.20.0"
 PATIENCE = 240  # seconds: what takes two on a machine with nothing else to do takes thirty on a busy one
 STOP = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # what a document's reader stops by hand
+
+
+def before(version):
+    """Whether this KServe is an older one."""
+    return [int(part) for part in KSERVE.split(".")] < [int(part) for part in version.split(".")]
 
 
 def wait_for(what, condition, seconds=PATIENCE):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from conftest import KSERVE, NEWEST, ROOT, wait_for
+from conftest import KSERVE, ROOT, before, wait_for
 
 RECORDS = ROOT / "tests/e2e/pods" / KSERVE
 RUNTIME = {
@@ -26,7 +26,10 @@ RUNTIME = {
         ],
     },
 }
-newest = pytest.mark.skipif(KSERVE != NEWEST, reason=f"needs KServe {NEWEST}")
+
+
+def since(version):
+    return pytest.mark.skipif(before(version), reason=f"needs KServe {version}")
 
 
 @pytest.fixture
@@ -120,7 +123,15 @@ def test_one_modelcar(serving, modelcar, server):
 THREE = {"/mnt/models": "one", "/mnt/my models/base": "two", "/mnt/it's/model": "three"}  # vectors have these paths
 
 
-@newest
+@since("0.18.0")
+def test_modelcar_at_another_path(serving, modelcar, server):
+    path = "/mnt/base/model"
+    pod = ready(serving, service(storageUris=[{"uri": f"oci://{modelcar()}", "mountPath": path}]))
+    reads(serving, pod, path, "one")
+    on_record("path", pod, {modelcar(): "registry/modelcar-one:1", server: "registry/server:1"})
+
+
+@since("0.20.0")
 @pytest.mark.parametrize("number", [2, 3])
 def test_several_modelcars(serving, modelcar, server, number):
     paths = dict(list(THREE.items())[:number])
@@ -137,12 +148,15 @@ def test_several_modelcars(serving, modelcar, server, number):
 
 def test_a_transformer_beside_it_reads_the_model(serving, modelcar, server):
     beside = {"name": "transformer-container", "image": server, "command": ["sleep", "infinity"]}
+    if before("0.16.0"):  # docs/permissions.md: those set the user on the server alone
+        beside["securityContext"] = {"runAsUser": 1010}
     pod = ready(serving, service(storageUri=f"oci://{modelcar()}", predictor={"containers": [beside]}))
-    reads(serving, pod, "/mnt/models", "one")
+    for container in ("kserve-container", "transformer-container"):
+        reads(serving, pod, "/mnt/models", "one", container=container)
     on_record("transformer", pod, {modelcar(): "registry/modelcar-one:1", server: "registry/server:1"})
 
 
-@newest
+@since("0.20.0")
 def test_image_volume(serving, modelcar, server):
     """oci+native://: no sidecar, nothing of the image runs."""
     pod = ready(serving, service(storageUri=f"oci+native://{modelcar()}"))

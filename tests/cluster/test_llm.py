@@ -5,7 +5,7 @@ import json
 import pytest
 
 from conftest import KSERVE_FILES
-from test_injection import RECORDS, injected, newest, reads
+from test_injection import RECORDS, injected, reads, since
 
 NAME = "app.kubernetes.io/name=llm,kserve.io/component=workload"
 
@@ -40,7 +40,7 @@ def controller(kserve, cluster):
     cluster.kubectl("rollout", "status", *place, "--timeout", "120s")
 
 
-@newest
+@since("0.20.0")
 def test_its_server_reads_the_model(space, controller, modelcar, server):
     space.apply(service(modelcar(), server))
     space.wait("llminferenceservice/llm", "condition=WorkloadsReady")

@@ -18,6 +18,7 @@ VECTORS = [
 IMAGE = re.compile(r"(?<=Pre-fetching modelcar )\S+(?=: ')")
 # Which ModelCar lies where in each.
 PATHS = {"one": ["/mnt/models"], "transformer": ["/mnt/models"]}
+PATHS["path"] = ["/mnt/base/model"]
 PATHS["two"] = [*PATHS["one"], "/mnt/my models/base"]
 PATHS["three"] = [*PATHS["two"], "/mnt/it's/model"]
 
