@@ -32,7 +32,8 @@ pub(super) fn run(context: &mut Context) -> Done {
     let several = sources.len() > 1;
     let is_directory = match sys::mode(destination, Follow::Yes) {
         Ok(mode) => mode & sys::TYPE == sys::DIRECTORY,
-        Err(Errno::ENOENT) if !several => false,
+        // What replaces it will tell; a link that leads nowhere may be replaced by one.
+        Err(_) if !several => false,
         Err(error) => return Err(context.fail(destination, error)),
     };
     let inside = !context.has(NO_DIRECTORY) && is_directory;

@@ -267,7 +267,8 @@ impl Arena {
             return format!("{names:#?}");
         }
         let whole = format!("{names:#?} {tree:#?} {said}");
-        if shell != Shell::Ours {
+        // Nor do they agree on what to do with a member that the one before is in the way of.
+        if shell != Shell::Ours || !said.is_empty() {
             return whole;
         }
         let (_, mut same, _) = read(&["/bin/busybox", "tar", "-xpf", "-"]);

@@ -596,6 +596,7 @@ impl Generator<'_> {
         let inside = self.chance(50);
         self.cover(if inside { "cd in ( )" } else { "cd" });
         self.push(if inside { "(cd" } else { "{ cd" });
+        self.dashes = false;
         self.path_but("");
         self.push(" || cd /mnt");
         if inside {

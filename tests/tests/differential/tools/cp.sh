@@ -104,6 +104,8 @@ copy() {
     esac
   fi
   if [ ! -e "$at" ] && [ ! -L "$at" ]; then
+    # GNU leaves a new directory what it has from one with set-group-id, and the program gives it the bits of its source.
+    if [ -d "$1" ] && { has p || has a; } && [ -g "$(real dirname "$at")" ]; then undecided; fi
     plain "$1" "$to" && return
     # What was written of it.
     if [ -e "$at" ] || [ -L "$at" ]; then
@@ -134,6 +136,8 @@ copy() {
     plain "$1" "$to"
     return
     ;;
+  # One that leads through a file: GNU asks it or not, by its options.
+  *'Not a directory') undecided ;;
   esac
   # And what leads to a directory is one, for a file.
   if [ -L "$at" ] && [ -d "$at" ] && { [ ! -L "$1" ] || ! keeps_links; }; then
