@@ -103,7 +103,9 @@ def test_two_modelcars_in_one_pod(kserve, cluster, checkout, default):
     applied = default.kubectl("apply", "--filename", checkout / "examples/isvc-two-modelcars.yaml", check=False)
     if before("0.20.0"):  # docs/kserve.md says that this needs it: those before refuse it, or leave a ModelCar out
         if applied.returncode == 0:
-            (pod,) = wait_for("another pod", lambda: [p for p in default.pods(SERVICE) if p["metadata"]["name"] not in former])
+            (pod,) = wait_for(
+                "another pod", lambda: [p for p in default.pods(SERVICE) if p["metadata"]["name"] not in former]
+            )
             assert sum(c["name"].startswith("modelcar") for c in pod["spec"]["containers"]) < 2
         return
     assert applied.returncode == 0, applied.stderr
