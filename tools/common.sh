@@ -61,8 +61,8 @@ die_of() { # die_of LOG TEXT
 # says what happened: by the first script of those that start each other.
 cleanup() { :; }
 tidy() { :; }
-ended() {
-  local status=$? why
+ended() { # ended [STATUS]
+  local status=${1:-$?} why
   trap '' INT TERM HUP
   trap - EXIT
   [ "$status" = 0 ] || why=$(cause /dev/null)
@@ -81,9 +81,10 @@ ended() {
 }
 export FIRST=${FIRST:-$$}
 trap ended EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# Not by `exit`: a signal may come when it has begun to end, and an `exit` there would be the end of this.
+trap 'ended 129' HUP
+trap 'ended 130' INT
+trap 'ended 143' TERM
 
 # In a process group of its own, which ends with us: mmdebstrap, when it fails, sends SIGHUP to the group that it is in.
 APART=
