@@ -225,6 +225,10 @@ impl Command {
                 .iter()
                 .any(|change| matches!(change, Change::New(there, new, _) if (*there, *new) == (directory, name)))
         };
+        let named = |path: &[u8], name: &[u8]| {
+            let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+            path[..end].ends_with(name)
+        };
         let new = |node: usize, kind| node >= before.nodes.len() && after.nodes[node].is(kind);
         let targets = |follow| self.places(before, end.here, follow).filter_map(|place| place.node);
         for change in &changes {
@@ -246,7 +250,7 @@ impl Command {
                 (b"touch", Change::New(_, _, node)) => new(node, REGULAR) && after.nodes[node].content.is_empty(),
                 (b"touch", Change::Times(node)) => targets(true).any(|target| target == node),
                 (b"cp" | b"ln", Change::New(_, name, _) | Change::Gone(_, name, _))
-                    if is_temporary(name) && !self.operands.iter().any(|path| path.ends_with(name)) =>
+                    if is_temporary(name) && !self.operands.iter().any(|path| named(path, name)) =>
                 {
                     end.failed || end.planted
                 }
