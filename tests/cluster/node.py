@@ -412,8 +412,7 @@ state = "/run/containerd"
 
     def crio(self):
         self.write("crio/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}')
-        self.write(
-            "crio/registries.conf",
+        Path("/etc/containers/registries.conf").write_text(
             f'unqualified-search-registries = ["{REGISTRY}"]\n'
             + "".join(f'[[registry]]\nprefix = "*.{top}"\nlocation = "{REGISTRY}"\n' for top in ("io", "com")),
         )
@@ -466,7 +465,6 @@ network_dir = "{self.path("cni")}"
 plugin_dirs = ["/usr/lib/cni"]
 """,
         )
-        os.environ["CONTAINERS_REGISTRIES_CONF"] = str(self.path("crio/registries.conf"))
         self.start("crio", BIN / "crio", "--config", self.path("crio.conf"), "--config-dir", "")
         return "/run/crio/crio.sock"
 
