@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from conftest import HERE, ROOT, busybox, model_of, wait_for
+from conftest import HERE, ROOT, RUNTIME, busybox, model_of, wait_for
 from images import ARCH
 from test_life import SMALL
 
@@ -123,16 +123,24 @@ def seen(space, name, image, server, car, environment, place):
         return dict.fromkeys(READERS)
     answers = {}
     for number, reader in enumerate(READERS):
-        said = wait_for("an answer", lambda: space.kubectl("logs", name, "--container", f"reader-{number}").stdout)
+        said = wait_for("an answer", lambda: own_words(space, name, f"reader-{number}"))
         assert said == "I am one\n" or "Permission denied" in said, said
         answers[reader] = said == "I am one\n"
     space.kubectl("delete", "pod", name, "--wait=false")
     return answers
 
 
+def own_words(space, pod, container):
+    """Its log, without runc's warning of how CRI-O asks for a user namespace, which CRI-O puts into it."""
+    lines = space.logs(pod, container).splitlines(True)
+    return "".join(line for line in lines if not line.startswith('time="'))
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("car", CARS)
 def test_who_reads(car, place, space_of_all, found, images, server):
+    if (RUNTIME, place) == ("crio", "gVisor"):
+        pytest.skip("gVisor's containers are created and never start on CRI-O here")
     name = "".join(c if c.isalnum() else "-" for c in f"{car}-{place}".lower())
     context, environment, image = CARS[car]
     answers = seen(space_of_all, name, images[image], server, context, environment, PLACES[place])
