@@ -21,7 +21,8 @@ debian_image() { # debian_image TAG PACKAGE,...
   tools/packages.sh mmdebstrap ca-certificates
   slow 60 "making $1 from Debian $CODENAME, once"
   # By way of a file: half a system is never imported. What apt and dpkg say goes to the log, or it would not tell the cause.
-  if ! apart mmdebstrap --verbose --dpkgopt=force-unsafe-io --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" >"$CONTAINERS/debian.tar" 2>"$log" ||
+  if ! apart "$CONTAINERS/debian.tar" "$log" \
+    mmdebstrap --verbose --dpkgopt=force-unsafe-io --format=tar --variant=minbase --include="$2" "$CODENAME" - "$mirror" ||
     ! podman import --quiet --change ENV=PATH=/usr/local/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin "$CONTAINERS/debian.tar" "$1" >/dev/null 2>>"$log"; then
     why=$(cause "$log") # while the disk is still full
     rm -f "$CONTAINERS/debian.tar"

@@ -87,11 +87,13 @@ trap 'ended 130' INT
 trap 'ended 143' TERM
 
 # In a process group of its own, which ends with us: mmdebstrap, when it fails, sends SIGHUP to the group that it is in.
+# Only its own output is redirected: where a function's or a group's is, the last line of an interrupted script goes there.
 APART=
-apart() {
-  local status=0
+apart() { # apart OUTPUT LOG COMMAND...
+  local status=0 output=$1 log=$2
+  shift 2
   set -m
-  "$@" </dev/null &
+  "$@" </dev/null >"$output" 2>"$log" &
   APART=$!
   set +m
   wait "$APART" || status=$?
@@ -129,7 +131,7 @@ venv() { # venv DIRECTORY LIST SECONDS
   slow "$3" "installing the packages of $2"
   rm -rf "$1"
   mkdir -p "${1%/*}"
-  { /usr/bin/python3 -m venv "$1" && "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$2"; } >"$log" 2>&1 ||
+  (/usr/bin/python3 -m venv "$1" && "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$2") >"$log" 2>&1 ||
     die_of "$log" "the packages of $2 could not be installed"
   silence
   cp "$2" "$1/packages"

@@ -62,7 +62,8 @@ base() { # base SUITE: a minimal system, as a file
   mirror=$(debian_mirror)
   [ -n "$mirror" ] || die "this machine has no package source of Debian"
   slow 60 "making a minimal $1, once"
-  apart mmdebstrap --quiet --variant=minbase --include=make,git,ca-certificates,sudo "$1" "$OUT/$1.new" "$mirror" --format=tar 2>"$OUT/$1.log" ||
+  apart /dev/null "$OUT/$1.log" \
+    mmdebstrap --quiet --variant=minbase --include=make,git,ca-certificates,sudo "$1" "$OUT/$1.new" "$mirror" --format=tar ||
     die_of "$OUT/$1.log" "no minimal $1 can be made"
   mv "$OUT/$1.new" "$OUT/$1.tar"
 }
@@ -123,8 +124,8 @@ fails() { # fails WHY PATTERN COMMAND
   else note FAIL "$1: $3: exit $status: $(last_line)"; fi
 }
 
-# One that is interrupted, as by Ctrl-C, two seconds after it printed what PATTERN is.
-interrupted() { # interrupted PATTERN COMMAND
+# One that is interrupted, as by Ctrl-C, two seconds after it printed what PATTERN is, or after so many.
+interrupted() { # interrupted PATTERN COMMAND [SECONDS]
   local status=0 group i
   log_of "interrupted at $1" "$2"
   : >"$log"
@@ -132,12 +133,12 @@ interrupted() { # interrupted PATTERN COMMAND
   (set +m && trap '' INT && inside "$2") &
   group=$!
   set +m
-  for ((i = 0; i < 1200; i++)); do
+  for ((i = 0; i < 6000; i++)); do
     kill -0 $group 2>/dev/null || break
     ! grep -q "$1" "$log" || break
-    sleep 1
+    sleep 0.2
   done
-  sleep 2
+  sleep "${3:-2}"
   kill -INT -- -$group 2>/dev/null || true
   wait $group || status=$?
   if [ $status != 0 ] && [[ $(last_line) == *interrupted* ]]; then note PASS "interrupted at \"$1\": exit $status: $(last_line)"
@@ -280,7 +281,7 @@ trouble() { # what can come between, each at six points and more; then it works 
     case $packages in
       '') interrupted 'installing gcc' "make image" ;;
       gcc*) interrupted 'building link-model-and-wait' "make image" ;;
-      podman*) interrupted 'installing mmdebstrap' "make image" ;;
+      podman*) interrupted 'installing mmdebstrap' "make image" 0.1 ;; # before all is there
     esac
     [ "$packages" = 'mmdebstrap ca-certificates' ] || no_sudo "make image"
   done
@@ -289,6 +290,7 @@ trouble() { # what can come between, each at six points and more; then it works 
   full 1 /tmp "make image"
   full 60 target "make image"
   full 450 target "make image"
+  typed "make clean"
   interrupted 'making localhost' "make image"
   interrupted 'platforms by the Containerfile' "make image"
   interrupted 'running the images' "make image"
