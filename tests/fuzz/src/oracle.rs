@@ -402,6 +402,9 @@ impl Command {
             let mut content = vec![];
             std::io::Read::read_to_end(&mut member, &mut content).expect("its content");
             let (Some(from), [path]) = (from, paths) else { continue };
+            if member.path_bytes().contains(&b'\n') {
+                continue; // of a pax record with a newline in it the crate reads nothing
+            }
             // Names in the archive begin below the root.
             let mut name = member.path_bytes().into_owned();
             if path.starts_with(b"/") {
