@@ -14,6 +14,11 @@ for word; do
   esac
 done
 for to; do :; done
+# GNU 9.7 takes it for the current directory.
+if [ $# = 2 ] && [ -z "$to" ]; then
+  echo 'cp: : No such file or directory' >&2
+  exit 1
+fi
 
 # It may not be allowed to.
 if [ "$me" = dash ]; then preserve='*: preserving times for *'; else preserve="*can't preserve *"; fi
