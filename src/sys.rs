@@ -611,9 +611,20 @@ extern "C" fn interrupt(signal: i32) -> ! {
 const SIGINT: usize = 2;
 const SIGTERM: usize = 15;
 
+/// Does `work`, in the midst of which SIGTERM and SIGINT end the process with 128 and their number.
+#[cold]
+#[inline(never)]
+pub fn working<T>(work: impl FnOnce() -> T) -> T {
+    // Where they cannot be set they stay as they are: it ends all the same.
+    let _ = handle_stop(true);
+    let done = work();
+    let _ = handle_stop(false);
+    done
+}
+
 /// Makes SIGTERM and SIGINT end the process at any moment: with exit code 0, or while `working` with 128 and their number.
 /// Also as PID 1, and also when they came in ignored. rt_sigaction(2).
-pub fn handle_stop(working: bool) -> Result<(), Errno> {
+fn handle_stop(working: bool) -> Result<(), Errno> {
     let handler: extern "C" fn(i32) -> ! = if working { interrupt } else { stop };
     set_action(SIGTERM, handler as usize)?;
     set_action(SIGINT, handler as usize)

@@ -53,7 +53,7 @@ configure() { # configure DRIVER
 	export CONTAINERS_CONF='$CONTAINERS/containers.conf' CONTAINERS_STORAGE_CONF='$CONTAINERS/storage.conf'
 	export PODMAN_IGNORE_CGROUPSV1_WARNING=yes
 	export XDG_DATA_HOME='$CONTAINERS/data' XDG_RUNTIME_DIR='$CONTAINERS/runtime'
-	# What is not there podman 5 would make.
+	# podman 5 makes ~/.config where there is none.
 	[ -n "\${XDG_CONFIG_HOME:-}" ] || [ -d "\$HOME/.config" ] || export XDG_CONFIG_HOME='$CONTAINERS/config'
 	END
   # shellcheck source=/dev/null

@@ -21,4 +21,5 @@ install='
   apt install --no-install-recommends "$@" || { dpkg --configure -a && apt update && apt install --no-install-recommends "$@"; }'
 needs_root "installing ${missing[*]}"
 slow 30 "installing ${missing[*]}"
+# In a process of its own, for what common.sh says of `apart`.
 (as_root sh -c "$install" sh "${missing[@]}") </dev/null >"$log" 2>&1 || die_of "$log" "apt-get could not install ${missing[*]}"

@@ -2,7 +2,7 @@
 //!
 //! A name is taken only by what is whole. A file is written under another name, `.modelcar-` and a number, and renamed;
 //! so is a directory that is not there yet, with all that is in it. The number comes of the name, so that what a killed
-//! process has left is found by the next one and removed. What goes wrong ends the copy of that operand, and what was
+//! process has left is found by the next one and removed; what one still writes is locked, and then the number is random. What goes wrong ends the copy of that operand, and what was
 //! written of it under another name is removed.
 
 use super::{Context, Done, Failed, option, readlink, tree};
@@ -453,7 +453,7 @@ fn after<'a>(walk: &mut Walk<'_, 'a>, copy: &mut Copy<'a>) -> Done {
             }
             if begins && done.is_ok() {
                 done = settle(walk.context, copy, place, target);
-                copy.again = !copy.replace && done == Err(Errno::ENOTEMPTY);
+                copy.again = !copy.replace && matches!(done, Err(Errno::ENOTEMPTY | Errno::EEXIST));
             }
             if copy.again { Err(Failed) } else { outcome(walk, copy, done) }
         }

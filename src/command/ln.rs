@@ -113,10 +113,7 @@ fn copy<'a>(context: &mut Context<'a>, source: ZStr<'a>, path: ZStr<'a>) -> Done
         let base = context.path(source.base(), z!(""));
         target = context.path(path, base);
     }
-    let _ = sys::handle_stop(true);
-    let copied = cp::replace(context, source, target);
-    let _ = sys::handle_stop(false);
-    if let Some((files, bytes)) = copied {
+    if let Some((files, bytes)) = sys::working(|| cp::replace(context, source, target)) {
         let mark = context.memory.mark();
         let memory = &mut context.memory;
         memory.push_digits(files, 10);

@@ -343,8 +343,9 @@ impl<'a> Context<'a> {
                 self.status = 0;
             }
             if self.take_options(row).is_ok() {
-                let works = self.run && matches!(command, Command::CP | Command::RM | Command::CHMOD | Command::TAR);
-                let _ = if works { work(command, self) } else { run(command, self) };
+                // Those whose half is no success, whoever ends them.
+                let works = matches!(command, Command::CP | Command::CAT | Command::RM | Command::CHMOD | Command::TAR);
+                let _ = if works && self.run { sys::working(|| run_other(command, self)) } else { run(command, self) };
             }
             break;
         }
@@ -576,16 +577,6 @@ fn move_up(words: Words, place: usize, index: usize) {
             before.swap(word);
         }
     }
-}
-
-/// Runs a command whose half is no success, whoever ends it.
-#[cold]
-#[inline(never)]
-fn work(command: Command, context: &mut Context) -> Done {
-    let _ = sys::handle_stop(true);
-    let done = run_other(command, context);
-    let _ = sys::handle_stop(false);
-    done
 }
 
 fn nothing(_: &mut Context) -> Done {

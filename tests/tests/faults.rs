@@ -361,7 +361,8 @@ fn check(fault: &Fault, base: &Seen) -> Result<Seen, String> {
             let unprepared = seen.end == early && call == "rt_sigaction";
             let over = call == "exit_group" && seen.end == base.end;
             // In the midst of work it is no success.
-            let works = ["chmod", "cp", "rm", "tar"].iter().any(|name| scenario.script.contains(name));
+            let works =
+                scenario.script.split_whitespace().any(|word| ["cat", "chmod", "cp", "rm", "tar"].contains(&word));
             let interrupted = works && seen.end == End::Code(if signal == "SIGTERM" { 143 } else { 130 });
             if seen.end != End::Code(0) && !unprepared && !over && !interrupted {
                 return wrong("not stopped");

@@ -99,11 +99,16 @@ fn compare(ours: &Place, gnu: &Place, argv: &[&str], caller: &Caller) -> Result<
     let fail = |why: &str| Err(format!("{argv:?} {caller:?}: {why}\n{}", difference(&here, &there)));
     // A listed difference: what it may not look at may be a directory, and with -R that matters.
     let recursive = argv.get(1).is_some_and(|word| word.starts_with('-') && word.contains('R'));
-    let denied = recursive && here.stderr.lines().all(|line| line.ends_with(": Permission denied"));
+    let all = |end: &str| !here.stderr.is_empty() && here.stderr.lines().all(|line| line.ends_with(end));
+    let denied = recursive && all(": Permission denied");
     if here.good() != there.good() && !(denied && there.good()) {
         return fail("succeeds or fails otherwise");
     }
-    if !here.good() && (here.end != End::Code(1) || !here.stderr.lines().all(|line| line.starts_with("ls: "))) {
+    if !here.good()
+        && (here.end != End::Code(1)
+            || here.stderr.is_empty()
+            || !here.stderr.lines().all(|line| line.starts_with("ls: ")))
+    {
         return fail("fails in another way");
     }
     // With GNU the columns of files that are operands are as wide as those of the directories beside them need, and -F
