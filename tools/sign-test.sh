@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pushes the images to a registry on this machine, signs and attests them with a key pair made for it, verifies both,
-# and sees that another key and an unsigned image are refused. By the release of cosign that
-# the workflow has too, in tools/cosign.txt: where it is not there, Debian's package of it is unpacked into target/sign.
+# and sees that another key and an unsigned image are refused. By the release of cosign that the workflow has too, in
+# tools/cosign.txt: where it is not there, Debian's package of it is unpacked into target/sign.
 # `make image sbom provenance` first.
 set -euo pipefail
 # shellcheck source=tools/common.sh

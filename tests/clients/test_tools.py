@@ -156,7 +156,7 @@ def test_push(variant, pushed, folder):
 def test_push_wants_a_tag(registry):
     for name in ("", registry, f"{registry}/modelcar-base"):
         done = run("make", "-s", "push", f"IMAGE={name}", cwd=ROOT, check=False)
-        assert done.returncode and "where to?" in done.stderr
+        assert done.returncode and "which image?" in done.stderr
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -4,7 +4,7 @@
 # file in the checkout is root's, and that all of them made the same images. The systems come from this machine's package
 # source, live in namespaces of their own, and are removed. As root; needs 3 GB of disk for each case.
 #
-# usage: tests/fresh/run.sh [CASE...]     bookworm-root bookworm-user bookworm-trouble trixie-root ...; all by default, an hour
+# usage: tests/fresh/run.sh [CASE...]     {bookworm,trixie}-{root,user,trouble}; by default all but trixie-trouble, an hour
 #
 # In the cases named trouble there is no network, no sudo, no room on the disk, and Ctrl-C: the last line must say so.
 # MORE=yes also runs, for users, all other targets and what else the workflows run. What was printed: target/fresh/
