@@ -67,13 +67,8 @@ class Cluster:
 
     def push(self, layout, name):
         """To the registry that stands for all; returns what it is called by."""
-        self.run(
-            "skopeo",
-            "copy",
-            "--quiet",
-            f"oci:{layout}" if Path(layout).is_dir() else f"oci-archive:{layout}",
-            f"docker://{REGISTRY}/{name}",
-        )
+        source = f"oci:{layout}" if Path(layout).is_dir() else f"oci-archive:{layout}"
+        self.run("skopeo", "copy", "--quiet", source, f"docker://{REGISTRY}/{name}")
         return f"{REGISTRY}/{name}"
 
 
@@ -95,6 +90,10 @@ class Space:
     def pods(self, selector):
         done = self.kubectl("get", "pods", "--selector", selector, "--output", "json")
         return [pod for pod in json.loads(done.stdout)["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+    def one(self, selector):
+        """The one pod that there is in the end."""
+        return wait_for("one pod", lambda: found if len(found := self.pods(selector)) == 1 else None)[0]
 
     def wait(self, what, condition, seconds=PATIENCE):
         """`kubectl wait`, with what the cluster says about it if it does not come true."""
@@ -233,29 +232,16 @@ def kserve(cluster, checkout, model):
         if (KSERVE_FILES / command).exists():
             layout = made / f"{name}-{KSERVE}"
             if not layout.exists():
-                image(
-                    layout,
-                    {"manager": (KSERVE_FILES / command, 0o755), "tmp": (None, 0o777)},
-                    User="65532",
-                    Entrypoint=["/manager"],
-                )
+                files = {"manager": (KSERVE_FILES / command, 0o755), "tmp": (None, 0o777)}
+                image(layout, files, User="65532", Entrypoint=["/manager"])
             cluster.push(layout, f"kserve/{name}:v{KSERVE}")
     # It guards KServe's metrics, which nobody asks for here.
     cluster.push(made / "pause", "brancz/kube-rbac-proxy:v0.18.0")
     commands = sections()
 
     def section(number):
-        return cluster.run(
-            "env",
-            f"TRAINED={model}",
-            "bash",
-            "-euo",
-            "pipefail",
-            "-c",
-            STOP + commands[number],
-            cwd=checkout,
-            timeout=1800,
-        )
+        command = ["env", f"TRAINED={model}", "bash", "-euo", "pipefail", "-c", STOP + commands[number]]
+        return cluster.run(*command, cwd=checkout, timeout=1800)
 
     if not cluster.get("deployment", "kserve-controller-manager", "kserve"):
         section(1)
@@ -277,12 +263,8 @@ def iris(make, model):
 @pytest.fixture(scope="session")
 def predictor(cluster):
     """The model server of tests/e2e, by the names of the servers that KServe chooses for scikit-learn."""
-    wanted = set(
-        re.findall(
-            r"image: (?:docker\.io/)?(\S*/(?:mlserver|sklearnserver):\S+)",
-            (KSERVE_FILES / "kserve-cluster-resources.yaml").read_text(),
-        )
-    )
+    resources = (KSERVE_FILES / "kserve-cluster-resources.yaml").read_text()
+    wanted = set(re.findall(r"image: (?:docker\.io/)?(\S*/(?:mlserver|sklearnserver):\S+)", resources))
     assert len(wanted) == 2
     for name in ("iris-server:1", *wanted):
         cluster.push(os.environ["PREDICTOR_ARCHIVE"], name)

@@ -35,13 +35,8 @@ def layer(files):
                 info.type, info.linkname = (tarfile.DIRTYPE, "") if content is None else (tarfile.SYMTYPE, str(content))
                 tar.addfile(info)
                 continue
-            data = (
-                content.read_bytes()
-                if isinstance(content, Path)
-                else content.encode()
-                if isinstance(content, str)
-                else content
-            )
+            data = content.read_bytes() if isinstance(content, Path) else content
+            data = data.encode() if isinstance(data, str) else data
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
@@ -61,10 +56,8 @@ class Layout:
 def image(folder, files, base=None, **config):
     """Writes an image of one layer, on the layers of `base` (an archive that `make image` wrote) if there is one."""
     layout = Layout(folder)
-    layers, whole = (
-        [],
-        {"architecture": ARCH, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}},
-    )
+    layers = []
+    whole = {"architecture": ARCH, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}
     if base:
         with tarfile.open(base) as tar:
             members = {member.name.removeprefix("./"): member for member in tar}
@@ -73,9 +66,8 @@ def image(folder, files, base=None, **config):
                 return tar.extractfile(members[f"blobs/{digest.replace(':', '/')}"]).read()
 
             (index,) = json.load(tar.extractfile(members["index.json"]))["manifests"]
-            (below,) = [
-                m for m in json.loads(read(index["digest"]))["manifests"] if m["platform"]["architecture"] == ARCH
-            ]
+            platforms = json.loads(read(index["digest"]))["manifests"]
+            (below,) = [m for m in platforms if m["platform"]["architecture"] == ARCH]
             manifest = json.loads(read(below["digest"]))
             whole = json.loads(read(manifest["config"]["digest"]))
             for former in manifest["layers"]:

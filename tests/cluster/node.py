@@ -25,6 +25,8 @@ BIN = ROOT / "target/cluster/bin"
 ADDRESS, SERVICES, PODS = "10.250.0.1", "10.96.0.0/16", "10.244.0.0/16"
 REGISTRY = "registry.example.com"  # stands for every registry there is
 CGROUPS = Path("/sys/fs/cgroup")
+PATH = f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]  # as openssl is asked for a new one
 # What the kubelet would set, were it not so already.
 SYSCTLS = {
     "vm/overcommit_memory": 1,
@@ -115,31 +117,11 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: stopped.append(1))
         # If this process is killed, `unshare` is, and with it the first process of the node, and with that all.
-        spaces = [
-            "--mount",
-            "--net",
-            "--pid",
-            "--ipc",
-            "--uts",
-            "--fork",
-            "--kill-child=KILL",
-            "--mount-proc",
-            "--propagation",
-            "private",
-        ]
         command = [
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "unshare",
-            *spaces,
-            sys.executable,
-            __file__,
-            "inside",
-            self.folder,
-            self.runtime,
-            self.name,
-        ]
+            "setpriv", "--pdeathsig", "KILL",
+            "unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL", "--mount-proc",
+            "--propagation", "private", sys.executable, __file__, "inside", self.folder, self.runtime, self.name,
+        ]  # fmt: skip
         node = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             children = Path(f"/proc/{node.pid}/task/{node.pid}/children")
@@ -240,22 +222,9 @@ class Inside:
         pki = self.path("pki")
         pki.mkdir(exist_ok=True)
         os.chdir(pki)
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         if not Path("ca.crt").exists():
-            run(
-                "openssl",
-                "req",
-                "-x509",
-                *key,
-                "-days",
-                "30",
-                "-subj",
-                "/CN=node",
-                "-keyout",
-                "ca.key",
-                "-out",
-                "ca.crt",
-            )
+            files = ["-keyout", "ca.key", "-out", "ca.crt"]
+            run("openssl", "req", "-x509", *KEY, "-days", "30", "-subj", "/CN=node", *files)
             run("openssl", "genrsa", "-out", "sa.key", "2048")
             run("openssl", "rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub")
         for name, subject, names in (
@@ -271,41 +240,25 @@ class Inside:
         ):
             if not Path(f"{name}.crt").exists():
                 certificate(name, subject, names or f"DNS:{name}")
-            self.write(
-                f"{name}.kubeconfig",
-                json.dumps(
-                    {
-                        "apiVersion": "v1",
-                        "kind": "Config",
-                        "clusters": [
-                            {
-                                "name": "c",
-                                "cluster": {
-                                    "server": "https://127.0.0.1:6443",
-                                    "certificate-authority": f"{pki}/ca.crt",
-                                },
-                            }
-                        ],
-                        "users": [
-                            {
-                                "name": "u",
-                                "user": {"client-certificate": f"{pki}/{name}.crt", "client-key": f"{pki}/{name}.key"},
-                            }
-                        ],
-                        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-                        "current-context": "x",
-                    }
-                ),
-            )
+            cluster = {"server": "https://127.0.0.1:6443", "certificate-authority": f"{pki}/ca.crt"}
+            user = {"client-certificate": f"{pki}/{name}.crt", "client-key": f"{pki}/{name}.key"}
+            config = {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": cluster}],
+                "users": [{"name": "u", "user": user}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }
+            self.write(f"{name}.kubeconfig", json.dumps(config))
         trusted = Path("/etc/ssl/certs/ca-certificates.crt")
         trusted.write_text(trusted.read_text() + Path("ca.crt").read_text())
 
     def start(self, name, *command):
         log = open(self.write(f"log/{name}.log", ""), "a")
         command = [str(word) for word in command]
-        self.daemons[
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True).pid
-        ] = name
+        daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.daemons[daemon.pid] = name
 
     def kubectl(self, *words):
         return subprocess.run([BIN / "kubectl", *words], capture_output=True, text=True)
@@ -356,20 +309,9 @@ class Inside:
         )  # fmt: skip
 
     def container_network(self):
-        plugins = [
-            {
-                "type": "bridge",
-                "bridge": "cni0",
-                "isGateway": True,
-                "hairpinMode": True,
-                "ipam": {
-                    "type": "host-local",
-                    "ranges": [[{"subnet": "10.244.0.0/24"}]],
-                    "routes": [{"dst": "0.0.0.0/0"}],
-                },
-            },
-            {"type": "loopback"},
-        ]
+        ipam = {"type": "host-local", "ranges": [[{"subnet": "10.244.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}
+        bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True, "ipam": ipam}
+        plugins = [bridge, {"type": "loopback"}]
         self.write("cni/10-bridge.conflist", json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}))
 
     def containerd(self):
@@ -531,7 +473,7 @@ plugin_dirs = ["/usr/lib/cni"]
         for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("CONTAINERS_")]:
             del os.environ[name]
         os.environ |= {
-            "PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": PATH,
             "HOME": str(self.path("var")),
             "TMPDIR": "/run/tmp",
             "KUBECONFIG": str(self.path("admin.kubeconfig")),
@@ -564,24 +506,10 @@ plugin_dirs = ["/usr/lib/cni"]
 
 def certificate(name, subject, names):
     """NAME.key and NAME.crt, signed by ca.key, in the current folder."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    run("openssl", "req", *key, "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+    run("openssl", "req", *KEY, "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
     Path(f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n")
-    ca = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
-    run(
-        "openssl",
-        "x509",
-        "-req",
-        "-in",
-        f"{name}.csr",
-        *ca,
-        "-days",
-        "30",
-        "-out",
-        f"{name}.crt",
-        "-extfile",
-        f"{name}.ext",
-    )
+    ca = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30"]
+    run("openssl", "x509", "-req", "-in", f"{name}.csr", *ca, "-out", f"{name}.crt", "-extfile", f"{name}.ext")
 
 
 # ---- for those who use it
@@ -639,21 +567,14 @@ class Node:
         pid = (self.folder / "pid").read_text()
         spaces = ["nsenter", "--target", pid, "--mount", "--net", "--pid", "--ipc", "--uts", "--"]
         environment = {
-            "PATH": f"{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": PATH,
             "HOME": self.folder / "var",
             "TMPDIR": "/run/tmp",
             "LANG": "C.UTF-8",
             "KUBECONFIG": self.folder / "admin.kubeconfig",
         }
-        return [
-            *spaces,
-            "env",
-            "-i",
-            "-C",
-            str(cwd),
-            *(f"{name}={value}" for name, value in environment.items()),
-            *map(str, command),
-        ]
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        return [*spaces, "env", "-i", "-C", str(cwd), *variables, *map(str, command)]
 
 
 def down(folder):

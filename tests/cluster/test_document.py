@@ -34,10 +34,8 @@ def test_section_1_kserve_is_installed_and_modelcars_are_turned_on(kserve, clust
 def test_section_2_the_base_image_is_pushed(kserve, cluster):
     said = kserve(2).stdout
     digest = re.search(r"registry.example.com/modelcar-base:0.1.0@(sha256:\w+)", said)[1]
-    listed = json.loads(
-        cluster.run("skopeo", "inspect", "--raw", "docker://registry.example.com/modelcar-base:0.1.0").stdout
-    )
-    assert [m["platform"]["architecture"] for m in listed["manifests"]], digest
+    raw = cluster.run("skopeo", "inspect", "--raw", "docker://registry.example.com/modelcar-base:0.1.0").stdout
+    assert [m["platform"]["architecture"] for m in json.loads(raw)["manifests"]], digest
 
 
 def test_section_3_the_model_is_put_on_it(kserve, cluster):
@@ -55,13 +53,8 @@ def test_section_4_the_service_is_ready(kserve, predictor, default, record):
     log = "kubectl logs -l serving.kserve.io/inferenceservice=my-inference-service -c"
     record("log", [(f"{log} {container}", logs(default, container)) for container in ("modelcar-init", "modelcar")])
     server = "exec deployment/my-inference-service-predictor -c kserve-container -- ls -l"
-    record(
-        "mount",
-        [
-            (f"kubectl {server} {path}", default.kubectl(*server.split(), path).stdout)
-            for path in ("/mnt/models", "/mnt/models/")
-        ],
-    )
+    paths = ("/mnt/models", "/mnt/models/")
+    record("mount", [(f"kubectl {server} {path}", default.kubectl(*server.split(), path).stdout) for path in paths])
 
 
 def test_section_5_three_inputs_are_answered(kserve, cluster, checkout, record):
@@ -84,14 +77,8 @@ def test_section_5_three_inputs_are_answered(kserve, cluster, checkout, record):
 
 def test_the_service_answers_from_its_address(cluster, checkout, kserve, default):
     """Not by a forwarded port, but by what the rest of the cluster is told."""
-    slices = default.kubectl(
-        "get",
-        "endpointslices",
-        "--selector",
-        "kubernetes.io/service-name=my-inference-service-predictor",
-        "--output",
-        "json",
-    )
+    selector = "kubernetes.io/service-name=my-inference-service-predictor"
+    slices = default.kubectl("get", "endpointslices", "--selector", selector, "--output", "json")
     (found,) = json.loads(slices.stdout)["items"]
     address = f"http://{found['endpoints'][0]['addresses'][0]}:{found['ports'][0]['port']}"
     assert cluster.run(checkout / "examples/repeat.sh", address, "1", "0").stdout == ANSWERS
@@ -109,16 +96,10 @@ def test_two_modelcars_in_one_pod(kserve, cluster, checkout, default):
             assert sum(c["name"].startswith("modelcar") for c in pod["spec"]["containers"]) < 2
         return
     assert applied.returncode == 0, applied.stderr
-    cluster.run(
-        "skopeo",
-        "copy",
-        "--quiet",
-        "docker://registry.example.com/iris-modelcar:1",
-        "docker://registry.example.com/iris-modelcar:2",
-    )
+    iris = "docker://registry.example.com/iris-modelcar"
+    cluster.run("skopeo", "copy", "--quiet", f"{iris}:1", f"{iris}:2")
     default.wait("inferenceservice/my-inference-service", "condition=Ready")
-    (pod,) = wait_for("one pod", lambda: found if len(found := default.pods(SERVICE)) == 1 else None)
-    name = pod["metadata"]["name"]
+    name = default.one(SERVICE)["metadata"]["name"]
     for container, path in (("modelcar", "/mnt/models"), ("modelcar-1", "/mnt/second/models")):
         linked = re.fullmatch(LINKED, default.logs(name, container))
         assert linked[1] == path

@@ -41,17 +41,12 @@ def serving(space, kserve, server):
     return space
 
 
-def service(**model):
-    more = model.pop("predictor", {})
-    inner = {"modelFormat": {"name": "text"}, "protocolVersion": "v1"} | {
-        k: v for k, v in model.items() if k == "storageUri"
-    }
-    predictor = {
-        "model": inner,
-        "deploymentStrategy": {"type": "Recreate"},
-        **{k: v for k, v in model.items() if k != "storageUri"},
-        **more,
-    }
+def service(storageUri=None, **predictor):
+    """With a model from there, and these fields of the predictor beside it."""
+    model = {"modelFormat": {"name": "text"}, "protocolVersion": "v1"}
+    if storageUri:
+        model["storageUri"] = storageUri
+    predictor = {"model": model, "deploymentStrategy": {"type": "Recreate"}} | predictor
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -64,13 +59,7 @@ def ready(serving, manifest):
     """The one pod of the service, once it is ready."""
     serving.apply(manifest)
     serving.wait("inferenceservice/isvc", "condition=Ready")
-    (pod,) = wait_for(
-        "one pod",
-        lambda: (
-            p if len(p := serving.pods("serving.kserve.io/inferenceservice=isvc,component=predictor")) == 1 else None
-        ),
-    )
-    return pod
+    return serving.one("serving.kserve.io/inferenceservice=isvc,component=predictor")
 
 
 def reads(serving, pod, path, name, sidecar="modelcar", container="kserve-container"):
@@ -79,6 +68,9 @@ def reads(serving, pod, path, name, sidecar="modelcar", container="kserve-contai
     said = serving.logs(name_of_pod, sidecar)
     target = serving.exec(name_of_pod, container, "readlink", path).stdout.strip()
     assert said == f"link-model-and-wait: {path} -> {target}\n"
+
+
+LEFT_OUT = ("imagePullPolicy", "terminationMessagePath", "ports", "readinessProbe")
 
 
 def injected(pod, images):
@@ -91,15 +83,9 @@ def injected(pod, images):
     for part in ("initContainers", "containers"):
         kept[part] = []
         for container in spec.get(part, []):
-            container["volumeMounts"] = [
-                m for m in container.get("volumeMounts", []) if "serviceaccount" not in m["mountPath"]
-            ]
-            container = {
-                k: v
-                for k, v in container.items()
-                if v and k not in ("imagePullPolicy", "terminationMessagePath", "ports", "readinessProbe")
-            }
-            kept[part].append(container)
+            mounts = container.get("volumeMounts", [])
+            container["volumeMounts"] = [m for m in mounts if "serviceaccount" not in m["mountPath"]]
+            kept[part].append({k: v for k, v in container.items() if v and k not in LEFT_OUT})
     kept["volumes"] = [v for v in spec.get("volumes", []) if not v["name"].startswith("kube-api-access")]
     return kept
 
@@ -139,18 +125,15 @@ def test_several_modelcars(serving, modelcar, server, number):
     pod = ready(serving, service(storageUris=uris))
     for index, (path, name) in enumerate(paths.items()):
         reads(serving, pod, path, name, f"modelcar-{index}" if index else "modelcar")
-    on_record(
-        f"{['', '', 'two', 'three'][number]}",
-        pod,
-        {modelcar(name): f"registry/modelcar-{name}:1" for name in paths.values()} | {server: "registry/server:1"},
-    )
+    images = {modelcar(name): f"registry/modelcar-{name}:1" for name in paths.values()}
+    on_record({2: "two", 3: "three"}[number], pod, images | {server: "registry/server:1"})
 
 
 def test_a_transformer_beside_it_reads_the_model(serving, modelcar, server):
     beside = {"name": "transformer-container", "image": server, "command": ["sleep", "infinity"]}
     if before("0.16.0"):  # docs/permissions.md: those set the user on the server alone
         beside["securityContext"] = {"runAsUser": 1010}
-    pod = ready(serving, service(storageUri=f"oci://{modelcar()}", predictor={"containers": [beside]}))
+    pod = ready(serving, service(storageUri=f"oci://{modelcar()}", containers=[beside]))
     for container in ("kserve-container", "transformer-container"):
         reads(serving, pod, "/mnt/models", "one", container=container)
     on_record("transformer", pod, {modelcar(): "registry/modelcar-one:1", server: "registry/server:1"})
@@ -183,11 +166,7 @@ def test_image_without_a_model_never_gets_ready_and_says_why(serving, make):
     serving.apply(service(storageUri=f"oci://{image}"))
     # Its message, which begins a line: the script has these words, too.
     told = "\nNOK ... Prefetched but modelcar is invalid (/models does not exist or is empty)\n"
-    wait_for(
-        "the reason",
-        lambda: (
-            told in serving.kubectl("describe", "pod", "--selector", "serving.kserve.io/inferenceservice=isvc").stdout
-        ),
-    )
+    describe = ["describe", "pod", "--selector", "serving.kserve.io/inferenceservice=isvc"]
+    wait_for("the reason", lambda: told in serving.kubectl(*describe).stdout)
     conditions = serving.cluster.get("inferenceservice", "isvc", serving.name)["status"]["conditions"]
     assert {c["status"] for c in conditions if c["type"] == "Ready"} == {"False"}
