@@ -6,6 +6,7 @@ import re
 from html import escape
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH, LINE, LEFT, TOP, CHAR = 100, 20, 16, 48, 8.4
 COLOURS = {"prompt": "#8bd5a0", "output": "#e6e6e6", "note": "#9aa4b2"}
 
@@ -35,9 +36,6 @@ def picture(title, lines):
         length = f' textLength="{round(len(text) * CHAR, 1)}"' if text.strip() else ""
         out.append(f'<text x="{LEFT}" y="{TOP + 14 + LINE * i}" fill="{COLOURS[kind]}"{length}>{escape(text)}</text>')
     return "\n".join([*out, "</g>", "</svg>", ""])
-
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(record, folder):

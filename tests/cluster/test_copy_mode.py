@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from conftest import wait_for
+from conftest import model_of, wait_for
 from test_injection import ready, service, serving  # noqa: F401
-from test_life import described, ended, pod, read
+from test_life import car, described, ended, pod, read
 
 COPIED = "link-model-and-wait: copied 1 files, 9 bytes: /models -> /mnt/models\n"
 
@@ -14,9 +14,7 @@ COPIED = "link-model-and-wait: copied 1 files, 9 bytes: /models -> /mnt/models\n
 @pytest.fixture(scope="session")
 def copying(make):
     """A ModelCar of which the Containerfile says `ENV MODELCAR_MODE=copy`."""
-    return make(
-        "modelcar-copying:1", {"models": None, "models/model.txt": "I am one\n"}, Env=["MODELCAR_MODE=copy"]
-    )
+    return make("modelcar-copying:1", model_of("one"), Env=["MODELCAR_MODE=copy"])
 
 
 def test_kserves_pod_has_a_copy(serving, copying):  # noqa: F811
@@ -41,7 +39,7 @@ def test_any_user_reads_a_copy_without_a_shared_process_namespace(space, copying
 
 def test_copy_outlives_its_modelcar_and_is_replaced(space, copying, server):
     manifest = pod(copying, server)
-    manifest["spec"]["containers"][1]["args"] = ["sh", "-c", "ln -sf /proc/$$$$/root/models /mnt/models && sleep 1"]
+    car(manifest)["args"] = ["sh", "-c", "ln -sf /proc/$$$$/root/models /mnt/models && sleep 1"]
     manifest["spec"]["restartPolicy"] = "Always"
     space.apply(manifest)
     wait_for("the model", lambda: read(space) == "I am one\n")
@@ -58,7 +56,7 @@ def test_a_large_model_within_kserves_memory(space, make, server):
     image = make("modelcar-large:1", {"models": None} | files, Env=["MODELCAR_MODE=copy"])
     manifest = pod(image, server)
     limits = {"limits": {"cpu": "1", "memory": "15Mi"}, "requests": {"cpu": "10m", "memory": "15Mi"}}
-    manifest["spec"]["containers"][1]["resources"] = limits
+    car(manifest)["resources"] = limits
     space.apply(manifest)
     space.wait("pod/pod", "condition=Ready")
     said = wait_for("its log", lambda: space.logs("pod", "modelcar"))

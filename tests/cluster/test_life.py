@@ -113,13 +113,12 @@ def test_server_killed_comes_again_and_finds_its_model(space, modelcar, server):
     manifest["spec"]["containers"][0]["command"] = ["sh", "-c", "echo $$$$ >/tmp/pid; exec sleep infinity"]
     before = running(space, manifest)
     space.exec("pod", "kserve-container", "sh", "-c", "kill -KILL $(cat /tmp/pid)", check=False)
-    wait_for(
-        "a restart",
-        lambda: (
-            space.status("pod", "kserve-container")["restartCount"] == 1
-            and space.status("pod", "kserve-container")["ready"]
-        ),
-    )
+
+    def restarted():
+        status = space.status("pod", "kserve-container")
+        return status["restartCount"] == 1 and status["ready"]
+
+    wait_for("a restart", restarted)
     assert (link(space), read(space)) == (before, "I am one\n")
     assert space.status("pod", "modelcar")["restartCount"] == 0
 

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import wait_for
-from test_life import SMALL, link, pod, read, running
+from test_life import SMALL, car, link, pod, read, running
 
 TEXT = "I am one\n"
 
@@ -67,12 +67,12 @@ def test_kubectl_debug_sees_the_model(looked_at, server):
     """A shell of another image, as root beside the ModelCar; that profile is what lets it look into other processes."""
     options = ["--image", server, "--target", "modelcar", "--container", "debug", "--profile", "general"]
     looked_at.kubectl("debug", "pod", *options, "--", "sh", "-c", "cat /proc/[0-9]*/root/models/model.txt")
-    wait_for(
-        "its end",
-        lambda: (
-            (looked_at.status("pod", "debug", "ephemeralContainerStatuses") or {}).get("state", {}).get("terminated")
-        ),
-    )
+
+    def ended():
+        status = looked_at.status("pod", "debug", "ephemeralContainerStatuses") or {}
+        return status.get("state", {}).get("terminated")
+
+    wait_for("its end", ended)
     assert TEXT in looked_at.logs("pod", "debug")
 
 
@@ -88,18 +88,15 @@ PROBES = {
 def test_probes(space, modelcar, server, name):
     manifest = pod(modelcar(), server)
     probe = PROBES[name] | {"periodSeconds": 1, "timeoutSeconds": 5}
-    manifest["spec"]["containers"][1] |= {"startupProbe": probe, "readinessProbe": probe, "livenessProbe": probe}
+    car(manifest).update(startupProbe=probe, readinessProbe=probe, livenessProbe=probe)
     running(space, manifest)
     assert space.status("pod", "modelcar")["restartCount"] == 0
 
 
 def test_probe_that_fails_is_told(space, modelcar, server):
     manifest = pod(modelcar(), server)
-    manifest["spec"]["containers"][1]["readinessProbe"] = {
-        "exec": {"command": ["cat", "/models/none"]},
-        "periodSeconds": 1,
-        "timeoutSeconds": 5,
-    }
+    probe = {"exec": {"command": ["cat", "/models/none"]}, "periodSeconds": 1, "timeoutSeconds": 5}
+    car(manifest)["readinessProbe"] = probe
     space.apply(manifest)
     told = "Readiness probe failed: cat: /models/none: No such file or directory"
     wait_for("an event that tells", lambda: told in space.kubectl("describe", "pod", "pod").stdout)
@@ -147,15 +144,14 @@ def test_init_container_copies_the_model(space, modelcar, server, name, user):
 def test_copy_mode_instead_of_a_link(space, modelcar, server):
     """MODELCAR_MODE=copy: for servers that resolve links, and users that may not look into each other."""
     manifest = pod(modelcar(), server)
-    manifest["spec"]["containers"][1]["env"] = [{"name": "MODELCAR_MODE", "value": "copy"}]
+    car(manifest)["env"] = [{"name": "MODELCAR_MODE", "value": "copy"}]
     manifest["spec"]["containers"][0]["securityContext"] = {"runAsUser": 1234, "runAsGroup": 1234}
     space.apply(manifest)
     space.wait("pod/pod", "condition=Ready")
     wait_for("the model", lambda: read(space) == TEXT)
     assert link(space) == "", "no link"
-    assert (
-        space.exec("pod", "kserve-container", "realpath", "/mnt/models/model.txt").stdout == "/mnt/models/model.txt\n"
-    )
+    path = "/mnt/models/model.txt"
+    assert space.exec("pod", "kserve-container", "realpath", path).stdout == f"{path}\n"
 
 
 def test_daemon_set_that_pulls_ahead(space, modelcar):
@@ -174,14 +170,8 @@ def test_daemon_set_that_pulls_ahead(space, modelcar):
         "metadata": {"labels": labels},
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 30},
     }
-    space.apply(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "metadata": {"name": "pull"},
-            "spec": {"selector": {"matchLabels": labels}, "template": template},
-        }
-    )
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    space.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "pull"}, "spec": spec})
     space.kubectl("rollout", "status", "daemonset/pull", "--timeout", "60s")
     (found,) = space.pods("app=pull")
     space.kubectl("delete", "daemonset", "pull", "--cascade=foreground", timeout=25)
