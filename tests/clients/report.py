@@ -1,4 +1,7 @@
-"""One line per case, and the sum alone on the last line."""
+"""A plugin of pytest for these tests and those of ../e2e and ../cluster: one line per case, and the sum alone on the last
+line."""
+
+import time
 
 import pytest
 
@@ -34,3 +37,10 @@ def pytest_sessionfinish():
 def note(record_property):
     """Adds a word to the line of the case."""
     return lambda text: record_property("note", text)
+
+
+@pytest.fixture
+def seconds():
+    """How long something took so far."""
+    start = time.monotonic()
+    return lambda: time.monotonic() - start

@@ -280,10 +280,3 @@ def record():
         (WORK / "record" / f"{name}.json").write_text(json.dumps(said, indent=1) + "\n")
 
     return record
-
-
-@pytest.fixture
-def seconds():
-    """How long something took so far."""
-    start = time.monotonic()
-    return lambda: time.monotonic() - start

@@ -60,22 +60,11 @@ def kserve_pod(name, server, models):
         "volumeMounts": [],
         "securityContext": server.get("securityContext", {"runAsUser": UID}),
     }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "shareProcessNamespace": True,
-            "initContainers": [],
-            "containers": [server],
-            "volumes": [],
-        },
-    }
-    spec = pod["spec"]
+    spec = {"shareProcessNamespace": True, "initContainers": [], "containers": [server], "volumes": []}
     for number, (path, image) in enumerate(models.items()):
         init, sidecar, volume = modelcar(image, path, number)
         spec["initContainers"].append(init)
         spec["containers"].append(sidecar)
         spec["volumes"].append(volume)
         server["volumeMounts"] += copy.deepcopy(sidecar["volumeMounts"])
-    return pod
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}

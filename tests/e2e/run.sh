@@ -21,6 +21,6 @@ venv target/e2e/venv tests/e2e/requirements.txt 20
 . tests/e2e/predictor.sh
 choose_builder
 if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
-export PYTHONDONTWRITEBYTECODE=1 PREDICTOR
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients PREDICTOR
 cd tests/e2e
-../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider --rootdir . "$@"
+../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"

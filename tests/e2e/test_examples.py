@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import BASE, ROOT
+from conftest import BASE, EXAMPLES, IRIS, SERVER
 from podman import Pod, podman, wait_for
 
-EXAMPLES = ROOT / "examples"
 BIN = Path(sys.executable).parent
-IRIS, SERVER = "registry.example.com/iris-modelcar:1", "registry.example.com/iris-server:1"
 GRANITE = "config.json generation_config.json merges.txt model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json vocab.json"
 
 
@@ -23,7 +21,7 @@ def clean(*command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["pod", "pod-native-sidecar", "pod-image-volume"])
+@pytest.mark.parametrize("name", ["pod", "pod-native-sidecar", "pod-image-volume", "copy-init"])
 def test_manifest_follows_the_schema_of_kubernetes(name):
     clean(BIN / "kubernetes-validate", "--strict", "--kubernetes-version", "1.35", EXAMPLES / f"{name}.yaml")
 

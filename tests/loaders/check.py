@@ -41,11 +41,7 @@ def build(mode):
 
 def measure(mode, places):
     """What each loader says of each place, in a pod of a ModelCar of that mode."""
-    server = {
-        "name": "kserve-container",
-        "image": os.environ["READER"],
-        "command": ["sleep", "100000"],
-    }
+    server = {"name": "kserve-container", "image": os.environ["READER"], "command": ["sleep", "100000"]}
     image = build(mode)
     manifest = kserve_pod(f"loaders-{mode}", server, {"/mnt/models": image})
     container = manifest["spec"]["containers"][0]
