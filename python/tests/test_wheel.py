@@ -122,9 +122,9 @@ def test_writes_the_layout(name, call, package, tmp_path):
     assert (tmp_path / "full" / "kept").read_text() == "kept"
 
 
-def test_a_package_without_its_layout_says_so(package, tmp_path):
-    empty = tmp_path / "package"
-    zipfile.ZipFile(os.environ["WHEEL"]).extractall(empty, [n for n in zipfile.ZipFile(os.environ["WHEEL"]).namelist() if n.endswith(".py")])
+def test_a_package_without_its_layout_says_so(tmp_path):
+    empty, wheel = tmp_path / "package", zipfile.ZipFile(os.environ["WHEEL"])
+    wheel.extractall(empty, [name for name in wheel.namelist() if name.endswith(".py")])
     done = subprocess.run(
         [sys.executable, "-c", "from modelcar_base_image.embedded_oci_layout import embedded_oci_layout as w; w('out')"],
         env={**os.environ, "PYTHONPATH": str(empty)}, cwd=tmp_path, capture_output=True, text=True,

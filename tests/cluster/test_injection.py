@@ -140,7 +140,7 @@ def test_a_transformer_beside_it_reads_the_model(serving, modelcar, server):
 
 
 @since("0.20.0")
-def test_image_volume(serving, modelcar, server):
+def test_image_volume(serving, modelcar):
     """oci+native://: no sidecar, nothing of the image runs."""
     pod = ready(serving, service(storageUri=f"oci+native://{modelcar()}"))
     name = pod["metadata"]["name"]

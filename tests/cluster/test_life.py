@@ -85,8 +85,8 @@ def ended(space, container, kind="containerStatuses"):
     )
 
 
-def signal(space, name, container="modelcar"):
-    """From a shell in the server, which shares the processes."""
+def signal(space, name):
+    """To the ModelCar, from a shell in the server, which shares the processes."""
     pid = link(space).split("/")[2]
     space.exec("pod", "kserve-container", "kill", f"-{name}", pid)
 

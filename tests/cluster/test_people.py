@@ -54,7 +54,7 @@ def test_exec_of_what_is_not_there_is_told_by_the_runtime(looked_at):
     assert done.returncode != 0 and 'exec: "bash": executable file not found' in done.stderr.replace("\\", "")
 
 
-def test_kubectl_cp_out_of_a_modelcar(looked_at, cluster, tmp_path):
+def test_kubectl_cp_out_of_a_modelcar(looked_at, tmp_path):
     """By the image's own `tar`: one file, and a folder."""
     for path, name in (("/models/model.txt", "file"), ("/models", "folder")):
         done = looked_at.kubectl("cp", f"pod:{path}", tmp_path / name, "--container", "modelcar")

@@ -101,7 +101,7 @@ def test_podman(number, modelcar, tmp_path):
         if number == 1:
             tmp_path = Path(podman("volume", "inspect", "--format", "{{.Mountpoint}}", own).stdout.strip())
         (copied,) = tmp_path.rglob("model.txt")
-        assert copied.read_text() == "I am one\n" and not [path for path in tmp_path.rglob(".modelcar-*")]
+        assert copied.read_text() == "I am one\n" and not list(tmp_path.rglob(".modelcar-*"))
     finally:
         podman("rm", "--force", "--ignore", "--time", 0, own)
         podman("volume", "rm", "--force", own, check=False)
