@@ -1,4 +1,5 @@
-# Every target installs what it needs on a Debian machine with make and Rust. What needs root asks sudo for it.
+# Every target installs what it needs on a Debian machine with make and Rust, but for the Go that `make cluster` builds
+# with. What needs root asks sudo for it.
 
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -82,10 +83,10 @@ sign-test: sbom provenance ## push, sign and verify with a registry and a key pa
 clients: wheel ## test the image and wheel with olot, modelcar-maker, RamaLama, podman, buildah, docker and skopeo (installs docker)
 	@tests/clients/run.sh
 
-cluster: ## run the image on a Kubernetes with KServe that is built from Go modules; RUNTIME=containerd, crio KSERVE=0.20.0
+cluster: ## run the image on a Kubernetes with KServe that is built from Go modules; after make image; RUNTIME=containerd, crio KSERVE=0.20.0
 	@tests/cluster/run.sh test $(TESTS)
 
-cluster-figures: ## measure ModelCars on such a node, into docs/benchmarks-cluster.md
+cluster-figures: ## measure ModelCars on such a node, into docs/benchmarks-cluster.md; after make image
 	@tests/cluster/run.sh figures
 
 cluster-up: ## start such a node, and leave it standing
