@@ -7,6 +7,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 CONTAINERS=$PWD/target/containers
+# What podman forgets at a restart is in a folder of a short name, to which $CONTAINERS/runtime leads: before 5.1 podman
+# cleans up no container whose place there has more than 50 characters, and waits 20 s for each. It goes with the script that made it.
+RUNTIME_DIR='' RUNTIME_DIR_MADE=''
 
 # Root's podman leaves a cache and control groups where it cannot be told otherwise: those that it brought go again.
 left_outside() {
@@ -16,6 +19,7 @@ left_outside() {
 OUTSIDE=$(left_outside)
 tidy() {
   local path
+  if [ -n "$RUNTIME_DIR_MADE" ] && [ -z "$(podman ps --quiet 2>/dev/null)" ]; then rm -rf --one-file-system "$RUNTIME_DIR"; fi
   [ "$(id -u)" = 0 ] || return 0
   left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do
     [[ $path != */cache ]] || rm -rf "$path"
@@ -26,7 +30,13 @@ tidy() {
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
 configure() { # configure DRIVER
   mkdir -p "$CONTAINERS"
-  install -d -m 0700 "$CONTAINERS"/{data,runtime}
+  install -d -m 0700 "$CONTAINERS/data"
+  if ! RUNTIME_DIR=$(readlink "$CONTAINERS/runtime"); then
+    RUNTIME_DIR=$(mktemp -d /tmp/modelcar.XXXXXX)
+    ln -s "$RUNTIME_DIR" "$CONTAINERS/runtime"
+    RUNTIME_DIR_MADE=yes
+  fi
+  [ -e "$RUNTIME_DIR" ] || RUNTIME_DIR_MADE=yes
   cat >"$CONTAINERS/containers.conf" <<-END
 	[containers]
 	default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -44,7 +54,7 @@ configure() { # configure DRIVER
 	[storage]
 	driver = "$1"
 	graphroot = "$CONTAINERS/storage"
-	runroot = "$CONTAINERS/run"
+	runroot = "$RUNTIME_DIR/containers"
 	END
   # Who has logged in to a registry stays so.
   cat >"$CONTAINERS/env" <<-END
@@ -52,7 +62,8 @@ configure() { # configure DRIVER
 	if [ -e "\$REGISTRY_AUTH_FILE" ]; then export REGISTRY_AUTH_FILE; else unset REGISTRY_AUTH_FILE; fi
 	export CONTAINERS_CONF='$CONTAINERS/containers.conf' CONTAINERS_STORAGE_CONF='$CONTAINERS/storage.conf'
 	export PODMAN_IGNORE_CGROUPSV1_WARNING=yes
-	export XDG_DATA_HOME='$CONTAINERS/data' XDG_RUNTIME_DIR='$CONTAINERS/runtime'
+	export XDG_DATA_HOME='$CONTAINERS/data' XDG_RUNTIME_DIR='$RUNTIME_DIR'
+	[ -O '$RUNTIME_DIR' ] || mkdir -m 0700 '$RUNTIME_DIR'
 	# podman 5 makes ~/.config where there is none.
 	[ -n "\${XDG_CONFIG_HOME:-}" ] || [ -d "\$HOME/.config" ] || export XDG_CONFIG_HOME='$CONTAINERS/config'
 	END
@@ -79,7 +90,7 @@ use_podman() {
   command -v runc >/dev/null || packages+=(runc) # elsewhere it may come with another package, docker's for one
   [ "$(id -u)" = 0 ] || packages+=(uidmap)
   tools/packages.sh "${packages[@]}"
-  if [ -s "$CONTAINERS/driver" ]; then
+  if [ -s "$CONTAINERS/driver" ] && [ -L "$CONTAINERS/runtime" ]; then
     configure "$(<"$CONTAINERS/driver")"
     return
   fi
@@ -100,16 +111,18 @@ use_podman() {
 # All of it, containers and mounts first: what was interrupted may have left some. Never what is still mounted there.
 remove_containers() {
   [ -e "$CONTAINERS" ] || return 0
+  local places
+  places=("$CONTAINERS" "$(readlink -f "$CONTAINERS/runtime")")
   # shellcheck disable=SC2016 # the inner shell expands it
-  local remove='sed -n "s|^[^ ]* \($1/[^ ]*\) .*|\1|p" /proc/self/mounts | sort -r | xargs -r umount -l; rm -rf --one-file-system "$1"'
+  local remove='for place; do sed -n "s|^[^ ]* \($place/[^ ]*\) .*|\1|p" /proc/self/mounts; done | sort -r | xargs -r umount -l; rm -rf --one-file-system "$@"'
   if [ -s "$CONTAINERS/env" ] && command -v podman >/dev/null; then
     (
       # shellcheck source=/dev/null
       . "$CONTAINERS/env"
       podman rm --all --force --time 0
-      [ "$(id -u)" = 0 ] || { podman unshare sh -c "$remove" sh "$CONTAINERS"; podman system migrate; }
+      [ "$(id -u)" = 0 ] || { podman unshare sh -c "$remove" sh "${places[@]}"; podman system migrate; }
     ) >/dev/null 2>&1 || true
   fi
-  sh -c "$remove" sh "$CONTAINERS" ||
+  sh -c "$remove" sh "${places[@]}" ||
     die "$CONTAINERS cannot be removed: see above; if a container of it still runs, end it, then run the same command again"
 }
