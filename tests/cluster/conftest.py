@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -24,6 +25,16 @@ CERT_MANAGER = HERE / "cert-manager.yaml"
 INSTALL = NODE / "install"
 PATIENCE = 240  # seconds: what takes two on a machine with nothing else to do takes thirty on a busy one
 STOP = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # what a document's reader stops by hand
+
+
+def interrupted(*_):
+    """SIGTERM as Ctrl-C, and none behind either: the node ends, and what it stood on is looked at."""
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    raise KeyboardInterrupt
+
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, interrupted)
 
 
 def before(version):

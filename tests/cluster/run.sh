@@ -20,9 +20,14 @@ fi
 
 [ -e dist/modelcar-base.oci.tar ] || die "there is no dist/modelcar-base.oci.tar yet: make image"
 needs_root "a node"
-beside=
+beside='' tests=''
 cleanup() {
   [ -z "$beside" ] || kill "$beside" 2>/dev/null || true
+  if [ -n "$tests" ]; then # interrupted: they end their node, and see that all is as it was
+    mapfile -t pids < <(asking=$BASHPID && started $$)
+    as_root kill "${pids[@]}" 2>/dev/null || true
+    wait "$tests" || true
+  fi
   # What root wrote here is the user's; the node's own folder may be in use.
   [ "$(id -u)" = 0 ] || as_root find "$PWD"/{docs,target/cluster,tests} -path "$NODE" -prune -o \
     -user root -exec chown -h "$(id -u):$(id -g)" {} + 2>/dev/null
@@ -32,12 +37,12 @@ read -r _ _ _ _ _ session _ </proc/$$/stat
 started() { # started PID: its descendants but for the one that asks
   local pid
   for pid in $(pgrep --parent "$1" --session "$session"); do
-    [ "$pid" = "$watcher" ] || { echo "$pid" && started "$pid"; }
+    [ "$pid" = "$asking" ] || { echo "$pid" && started "$pid"; }
   done
 }
 {
   trap - EXIT INT TERM HUP
-  watcher=$BASHPID
+  asking=$BASHPID
   while [ -d /proc/$PPID ]; do
     sleep 1
     # Asked once, also where building takes longer than sudo remembers.
@@ -77,11 +82,18 @@ silence
 venv=$PWD/target/e2e/venv
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients
 kept=CARS,COPY_MIB,KSERVE,MODEL,NODE,PREDICTOR_ARCHIVE,PYTHONDONTWRITEBYTECODE,PYTHONPATH,RECORD,RUNTIME
-root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=$kept "$@"; fi; }
-run_tests() { (cd tests/cluster && root "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"); }
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo "--preserve-env=$kept")
+run_tests() {
+  # Waited for, as bash hears of a signal to end only then; with an ear for Ctrl-C, which what stands before `&` has not.
+  (cd tests/cluster && exec "${root[@]}" env --default-signal=INT "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report --rootdir . "$@") &
+  tests=$!
+  wait $tests
+  tests=''
+}
 case $what in
   up)
-    root "$venv/bin/python" tests/cluster/node.py up "$NODE" "$RUNTIME"
+    "${root[@]}" "$venv/bin/python" tests/cluster/node.py up "$NODE" "$RUNTIME"
     say "a node with nothing on it yet, until make cluster-down: ${NODE#"$PWD/"}/kubectl get pods --all-namespaces"
     ;;
   figures)

@@ -40,7 +40,7 @@ def controller(kserve, cluster):
     cluster.kubectl("rollout", "status", *place, "--timeout", "120s")
 
 
-@since("0.20.0")
+@since("0.16.0")
 def test_its_server_reads_the_model(space, controller, modelcar, server):
     space.apply(service(modelcar(), server))
     space.wait("llminferenceservice/llm", "condition=WorkloadsReady")

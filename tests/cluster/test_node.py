@@ -16,6 +16,10 @@ from test_life import link, pod, read, running
 # What make does: a process that keeps a node, in a process group of its own.
 HOLDER = "import sys, time; sys.path.insert(0, sys.argv[1]); from node import Node; n = Node(*sys.argv[2:]).start(); print('up', flush=True); time.sleep(600)"
 
+ENDS = pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["killed", "Ctrl-C", "terminated"]
+)
+
 
 def interruptible(command, **kwargs):
     """In a session of its own, and with an ear for Ctrl-C also if these tests run where a shell has put them: behind `&`."""
@@ -65,9 +69,7 @@ def test_a_node_that_is_stopped_leaves_nothing(own):
     ended(own)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=["killed", "Ctrl-C", "terminated"]
-)
+@ENDS
 def test_a_node_ends_with_who_keeps_it(own, number):
     process = holder(own)
     os.killpg(process.pid, number)
@@ -87,16 +89,16 @@ def test_a_node_ends_with_its_keeper_and_the_next_one_tidies_up(own):
     Node(own, RUNTIME).start().stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+@ENDS
 def test_all_ends_with_make(own, tmp_path, number):
-    """`make cluster` itself: SIGKILL meets the outermost process alone, Ctrl-C all in its group."""
+    """`make cluster` itself: Ctrl-C meets all in its group, the others the outermost process alone."""
     command = ["make", "--no-print-directory", "--directory", str(ROOT), "cluster", "TESTS=waits.py"]
     with open(tmp_path / "log", "w") as log:
         process = interruptible(command, env=os.environ | {"NODE": str(own)}, stdout=log, stderr=log)
     try:
         wait_for("a node", lambda: process.poll() is not None or (own / "ready").exists())
         assert process.poll() is None, (tmp_path / "log").read_text()
-        (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
+        (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         assert process.wait(PATIENCE) != 0
         ended(own)
         wait_for("the end of all that make has started", lambda: not in_session(process.pid), 10)
