@@ -8,22 +8,23 @@
 
 CONTAINERS=$PWD/target/containers
 # What podman forgets at a restart is in a folder of a short name, to which $CONTAINERS/runtime leads: before 5.1 podman
-# cleans up no container whose place there has more than 50 characters, and waits 20 s for each. It goes with the script that made it.
+# cleans up no container whose place there has more than 50 characters, and waits 20 s for each. It goes with the
+# script that made it.
 RUNTIME_DIR='' RUNTIME_DIR_MADE=''
 
-# Root's podman leaves a cache and control groups where it cannot be told otherwise: those that it brought go again.
+# Root's podman leaves a cache and control groups where it cannot be told otherwise, and docker leaves control groups: those
+# that they brought go again.
 left_outside() {
   local path
-  for path in /var/lib/containers{,/cache} /sys/fs/cgroup/{,*/}libpod_parent; do [ ! -e "$path" ] || echo "$path"; done
+  for path in /var/lib/containers{,/cache} /sys/fs/cgroup/{,*/}{libpod_parent,docker}; do [ ! -e "$path" ] || echo "$path"; done
 }
 OUTSIDE=$(left_outside)
 tidy() {
   local path
   if [ -n "$RUNTIME_DIR_MADE" ] && [ -z "$(podman ps --quiet 2>/dev/null)" ]; then rm -rf --one-file-system "$RUNTIME_DIR"; fi
-  [ "$(id -u)" = 0 ] || return 0
   left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do
-    [[ $path != */cache ]] || rm -rf "$path"
-    find "$path" -depth -type d -exec rmdir {} \; 2>/dev/null # unless somebody else has begun to use it
+    [[ $path != */cache ]] || as_root rm -rf "$path"
+    as_root find "$path" -depth -type d -exec rmdir {} \; </dev/null 2>/dev/null # unless somebody else has begun to use it
   done
 }
 

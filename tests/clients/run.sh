@@ -37,9 +37,10 @@ cleanup() {
   podman rmi --all --force >/dev/null 2>&1 || true
   if [ "$(id -u)" = 0 ]; then rm -rf "$storage"; else podman unshare rm -rf "$storage"; fi
 }
-[ -z "${CONTAINERS_STORAGE_CONF:-}" ] || export USERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF
-printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/s"\nrunroot = "%s/r"\n' "$storage" "$storage" >"$storage/storage.conf"
-export CONTAINERS_STORAGE_CONF=$storage/storage.conf
+install -d -m 0700 "$storage/r"
+printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/s"\nrootless_storage_path = "%s/s"\nrunroot = "%s/r"\n' \
+  "$storage" "$storage" "$storage" >"$storage/storage.conf"
+export CONTAINERS_STORAGE_CONF=$storage/storage.conf XDG_RUNTIME_DIR=$storage/r
 skopeo copy --quiet "oci-archive:dist/modelcar-base.oci.tar" containers-storage:localhost/modelcar-base:latest
 
 [ $# -gt 0 ] || set -- python/tests tests/clients

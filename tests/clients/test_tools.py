@@ -124,11 +124,7 @@ def test_ramalama_converts_a_model_to_a_car(tag, folder):
 def pushed(registry):
     """The images, pushed by `make push`."""
     name = f"{registry}/team/modelcar-base:1.0"
-    # From where `make image` put them, not from the storage of these tests.
-    own = {key: value for key, value in os.environ.items() if key != "CONTAINERS_STORAGE_CONF"}
-    if "USERS_STORAGE_CONF" in os.environ:
-        own["CONTAINERS_STORAGE_CONF"] = os.environ["USERS_STORAGE_CONF"]
-    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--dest-tls-verify=false", cwd=ROOT, env=own).stdout
+    out = run("make", "--no-print-directory", "-s", "push", f"IMAGE={name}", "PUSH_FLAGS=--dest-tls-verify=false", cwd=ROOT).stdout
     return name, out
 
 
