@@ -1,10 +1,11 @@
 """The examples that need no KServe, as they are, where Pod Security enforces "restricted"; and what refuses KServe's own pods."""
 
 import json
+import re
 
 import pytest
 
-from conftest import wait_for
+from conftest import ROOT, wait_for
 from test_document import ANSWERS
 
 
@@ -16,8 +17,8 @@ def restricted(space_factory, cluster, request):
     cluster.kubectl("delete", "namespace", space.name, "--wait=false")
 
 
-@pytest.mark.parametrize("name", ["pod", "pod-native-sidecar", "pod-image-volume"])
-def test_a_plain_pod_answers(name, restricted, predictor, iris, checkout, cluster):
+@pytest.mark.parametrize("name", ["pod", "pod-native-sidecar", "pod-image-volume", "copy-init"])
+def test_a_plain_pod_answers(name, restricted, predictor, iris, model, checkout, cluster, tmp_path):
     restricted.kubectl("apply", "--filename", checkout / f"examples/{name}.yaml")
     restricted.wait("pod/iris", "condition=Ready")
     address = f"http://{restricted.pod('iris')['status']['podIP']}:8080"
@@ -26,6 +27,10 @@ def test_a_plain_pod_answers(name, restricted, predictor, iris, checkout, cluste
         lambda: cluster.run("curl", "--silent", "--fail", f"{address}/v2/models", check=False).returncode == 0,
     )
     assert cluster.run(checkout / "examples/repeat.sh", address, "1", "0").stdout == ANSWERS
+    if name == "pod":
+        (words,) = re.findall("^kubectl (cp .*)$", (ROOT / "docs/copying.md").read_text(), re.M)
+        assert restricted.kubectl(*words.split(), cwd=tmp_path).stderr == ""
+        assert (tmp_path / "copied/model.joblib").read_bytes() == model.read_bytes()
     restricted.kubectl("delete", "pod", "iris")
 
 
