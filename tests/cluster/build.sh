@@ -76,11 +76,20 @@ build_kserve() { # build_kserve NAME
     "$out/../$1/kinds/"
 }
 
+build_tekton() {
+  local config
+  mkdir -p "$out/../tekton/config"
+  CGO_ENABLED=0 go build -ldflags '-s -w' -o "$out/../tekton/" github.com/tektoncd/pipeline/cmd/{controller,entrypoint,webhook}
+  config=$(directory github.com/tektoncd/pipeline)/config
+  install -m 0644 "$config"/{100-namespace,300-crds}/*.yaml "$config"/*.yaml "$out/../tekton/config/"
+  rm "$out"/../tekton/config/{events,webhook-hpa}.yaml # one controller more, and more than one webhook
+}
+
 usually() { # in seconds, on two processors
   case $1 in
     kubernetes) echo 300 ;;
     kserve-*) echo 180 ;;
-    gvisor | crio) echo 120 ;;
+    gvisor | crio | tekton) echo 120 ;;
     *) echo 60 ;;
   esac
 }
