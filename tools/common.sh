@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Sourced by the other scripts here: the platforms, how to speak to the user, how to become root, how to end.
 
+# Once is enough, also if two that a script sources both do: what the first of them has defined stays.
+[ -z "${COMMON:-}" ] || return 0
+COMMON=sourced
+
 # Every script works from the root of the checkout.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
