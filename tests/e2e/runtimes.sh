@@ -86,7 +86,9 @@ with_podman() { # with_podman RUNTIME
   out=$(podman_ "$1" run --rm --network none "$image" sh -c true 2>&1) || unavailable "$1 starts no container here: ${out##*$'\n'}"
   remove() { podman rm --force --time 0 "$name"; }
   run_init() { podman_ "$runtime" run --rm --network none "$image" sh -c "$init"; }
-  start() { podman_ "$runtime" run --detach --name "$name" --network none --user 1010 --cpus 0.01 --memory 15m -v "$work/mnt:/mnt:z" "$image" sh -c "$sidecar" >/dev/null; }
+  local limits=(--cpus 0.01 --memory 15m)
+  [ "${LIMITS:-}" != none ] || limits=()
+  start() { podman_ "$runtime" run --detach --name "$name" --network none --user 1010 "${limits[@]}" -v "$work/mnt:/mnt:z" "$image" sh -c "$sidecar" >/dev/null; }
   other_group=reads
   read_model() {
     podman_ "$runtime" run --rm --network none --user "1010:${1:-0}" --pid "container:$name" -v "$work/mnt:/mnt:z" --rootfs "$work/server" \
