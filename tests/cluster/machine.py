@@ -14,7 +14,7 @@ RESTLESS = re.compile(
 )
 # Control groups, mounts and folders in /run of others, who come and go.
 OTHERS = re.compile(
-    r"/(libpod\w*|buildah\w*|crun|runc|machine\.slice|user\.slice|system\.slice|init\.scope|containers|netns|lock|cni\.lock|mmdebstrap)\b"
+    r"/(docker|libpod\w*|buildah\w*|crun|runc|machine\.slice|user\.slice|system\.slice|init\.scope|containers|netns|lock|cni\.lock|mmdebstrap)\b"
 )
 
 
