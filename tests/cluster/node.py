@@ -459,8 +459,9 @@ plugin_dirs = ["/usr/lib/cni"]
                 )
 
     def run(self):
-        for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("CONTAINERS_")]:
-            del os.environ[name]
+        for name in list(os.environ):  # what is meant for programs outside
+            if name.lower().endswith("_proxy") or name.startswith(("CONTAINERS_", "XDG_")):
+                del os.environ[name]
         os.environ |= {
             "PATH": PATH,
             "HOME": str(self.path("var")),
