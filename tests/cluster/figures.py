@@ -197,8 +197,10 @@ def test_copies_within_kserves_limits(space, make, cars, figures, note, tmp_path
     }
     file.unlink()
     found = {}
-    for what, resources in (("without limits, first", {}), ("KServe's limits", SMALL), ("without limits", {})):
+    # The first brings the file into the page cache, and is left out; with the limits the processor decides, and time is long.
+    for what, resources in [("first", {}), *[("without limits", {})] * 7, ("KServe's limits", SMALL)]:
         for base, image in images.items():
+            os.sync()  # what the former one wrote
             mount = [{"name": "shared", "mountPath": "/shared"}]
             container = {
                 "name": "copy",
@@ -217,9 +219,9 @@ def test_copies_within_kserves_limits(space, make, cars, figures, note, tmp_path
             ended = status(space.status("copy", "copy")["containerID"].partition("://")[2])
             seconds = (ended["FinishedAt"] - ended["StartedAt"]) / 1e9
             note(f"{what}, {base}: {seconds:.1f} s")
-            found.setdefault(what, {})[base] = seconds
+            found.setdefault(what, {}).setdefault(base, []).append(seconds)
             space.kubectl("delete", "pod", "copy")
-    del found["without limits, first"]  # it brought the file into the page cache
+    del found["first"]
     figures["copy"] = {"mib": SIZE, "seconds": found}
 
 
@@ -235,7 +237,10 @@ def page(found):
         return [f"{statistics.median(found['pods'][base][str(number)][what]):.1f}" for number in ROUNDS]
 
     link = found["link"]
-    copies = found["copy"]["seconds"]
+    copies = {
+        what: {base: statistics.median(seconds) for base, seconds in seen.items()}
+        for what, seen in found["copy"]["seconds"].items()
+    }
     return f"""# ModelCars on a cluster's node
 
 Written by `make cluster-figures`, which measures on the node that `make cluster` starts: Kubernetes 1.34, containerd 2.2
@@ -266,7 +271,8 @@ a CPU a container gets 1 ms in each 100, and what the runtime does in it before 
 ## Copying a model
 
 One file of {found["copy"]["mib"]:,} MiB, by `cp -r /models/. /shared/model` from the image (overlayfs, in the page cache) to an
-`emptyDir` on ext4; seconds from the container's start to its end.
+`emptyDir` on ext4; seconds from the container's start to its end: the median of {len(found["copy"]["seconds"]["without limits"][OURS])} in turns without limits, one run with
+KServe's.
 
 {table(["base", *[f"{what}, s" for what in copies], *[f"{what}, MiB/s" for what in copies]],
        [[base, *[f"{copies[what][base]:.1f}" for what in copies], *[f"{found['copy']['mib'] / copies[what][base]:,.0f}" for what in copies]]
