@@ -45,7 +45,7 @@ registry=$!
 cleanup() { kill $registry; }
 for _ in {1..50}; do ! curl --silent --fail "http://127.0.0.1:$port/v2/" >/dev/null || break; sleep 0.1; done
 
-export COSIGN_PASSWORD=
+export COSIGN_PASSWORD='' XDG_DATA_HOME=$DIR/data XDG_CACHE_HOME=$DIR/cache # where skopeo and cosign remember things
 (cd "$DIR" && cosign generate-key-pair >/dev/null 2>&1 && mkdir -p other && cd other && rm -f cosign.* && cosign generate-key-pair >/dev/null 2>&1)
 IMAGE=$name:test PUSH_FLAGS=--dest-tls-verify=false tools/push.sh
 target=$name@$(digest_of dist/modelcar-base.oci.tar)

@@ -148,6 +148,7 @@ def private():
 def docker():
     """A docker daemon of these tests' own, by sudo where need be; returns what calls its client."""
     root = [] if os.geteuid() == 0 else ["sudo"]
+    brought = [path for path in ("/etc/docker/key.json", "/opt/containerd") if not os.path.exists(path)]  # by docker 20.10
     folder = Path(tempfile.mkdtemp(prefix="docker-", dir="/tmp"))
     (folder / "daemon.json").write_text("{}\n")  # and not the machine's
     host = f"unix://{folder}/socket"
@@ -174,4 +175,4 @@ def docker():
         run(*root, "sh", "-c", f"kill $(cat {folder}/pid)", check=False)
         daemon.wait()
         run(*root, "sh", "-c", f"awk '$2 ~ \"^{folder}/\" {{ print $2 }}' /proc/self/mounts | sort -r | xargs -r umount -l")
-        run(*root, "rm", "-rf", folder)
+        run(*root, "rm", "-rf", folder, *brought)

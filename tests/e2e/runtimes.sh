@@ -25,6 +25,8 @@ sidecar='ln -sf /proc/$$/root/models /mnt/models && sleep infinity'
 name=e2e-$runtime-$$
 
 work=$(mktemp -d)
+brought=() # by docker 20.10 and by containerd, wherever else they are told to be
+for path in /etc/docker/key.json /opt/containerd; do [ -e "$path" ] || brought+=("$path"); done
 daemons=() other_group=
 remove() { :; } # each runtime has its own
 cleanup() {
@@ -35,7 +37,7 @@ cleanup() {
   done
   # Daemons leave mounts behind that others may keep busy for a moment.
   awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs -r umount -l || true
-  rm -rf "$work"
+  rm -rf "$work" "${brought[@]}"
 }
 trap cleanup EXIT
 unavailable() { echo "$*"; exit 77; }
