@@ -1,10 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the other scripts here: the platforms, how to speak to the user, how to become root, how to end.
 
-# Once is enough, also if two that a script sources both do: what the first of them has defined stays.
-[ -z "${COMMON:-}" ] || return 0
-COMMON=sourced
-
 # Every script works from the root of the checkout.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -62,9 +58,9 @@ die_of() { # die_of LOG TEXT
 }
 
 # However a script ends, `cleanup` runs, which it may define, and `tidy`, which what it sources may; and the last line
-# says what happened: by the first script of those that start each other.
-cleanup() { :; }
-tidy() { :; }
+# says what happened: by the first script of those that start each other. Two that a script sources may both source this.
+declare -F cleanup >/dev/null || cleanup() { :; }
+declare -F tidy >/dev/null || tidy() { :; }
 ended() { # ended [STATUS]
   local status=${1:-$?} why
   trap '' INT TERM HUP

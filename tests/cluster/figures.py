@@ -237,6 +237,7 @@ def page(found):
         return [f"{statistics.median(found['pods'][base][str(number)][what]):.1f}" for number in ROUNDS]
 
     link = found["link"]
+    turns = len(found["copy"]["seconds"]["without limits"][OURS])
     copies = {
         what: {base: statistics.median(seconds) for base, seconds in seen.items()}
         for what, seen in found["copy"]["seconds"].items()
@@ -271,8 +272,8 @@ a CPU a container gets 1 ms in each 100, and what the runtime does in it before 
 ## Copying a model
 
 One file of {found["copy"]["mib"]:,} MiB, by `cp -r /models/. /shared/model` from the image (overlayfs, in the page cache) to an
-`emptyDir` on ext4; seconds from the container's start to its end: the median of {len(found["copy"]["seconds"]["without limits"][OURS])} in turns without limits, one run with
-KServe's.
+`emptyDir` on ext4; seconds from the container's start to its end: without limits the median of {turns} in turns, with
+KServe's of one run.
 
 {table(["base", *[f"{what}, s" for what in copies], *[f"{what}, MiB/s" for what in copies]],
        [[base, *[f"{copies[what][base]:.1f}" for what in copies], *[f"{found['copy']['mib'] / copies[what][base]:,.0f}" for what in copies]]
