@@ -25,9 +25,7 @@ sidecar='ln -sf /proc/$$/root/models /mnt/models && sleep infinity'
 name=e2e-$runtime-$$
 
 work=$(mktemp -d)
-brought=() # by docker 20.10 and by containerd, wherever else they are told to be
-for path in /etc/docker/key.json /opt/containerd; do [ -e "$path" ] || brought+=("$path"); done
-daemons=() other_group=
+daemons=() brought=() other_group=
 remove() { :; } # each runtime has its own
 cleanup() {
   remove >/dev/null 2>&1 || true
@@ -100,6 +98,12 @@ with_podman() { # with_podman RUNTIME
   check
 }
 
+# To be asked when packages are there, whose own daemons may run: what ours bring, wherever else they are told to be.
+will_bring() {
+  local path
+  for path in "$@"; do [ -e "$path" ] || brought+=("$path"); done
+}
+
 # Waits for a daemon of ours to answer.
 up() { # up PID LOG COMMAND...
   local pid=$1 log=$2
@@ -111,6 +115,7 @@ up() { # up PID LOG COMMAND...
 with_containerd() {
   command -v containerd >/dev/null || tools/packages.sh containerd runc >/dev/null || unavailable "the package containerd cannot be installed"
   tools/packages.sh docker-registry python3 >/dev/null || unavailable "the package docker-registry cannot be installed"
+  will_bring /opt/containerd /run/containerd
   cat >"$work/containerd.toml" <<-END
 	version = 2
 	root = "$work/root"
@@ -159,6 +164,7 @@ with_containerd() {
 
 with_docker() {
   command -v dockerd >/dev/null || tools/packages.sh docker.io >/dev/null || unavailable "the package docker.io cannot be installed"
+  will_bring /opt/containerd /etc/docker/key.json
   export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker"
   echo '{}' >"$work/docker.json" # and not the machine's
   dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" --config-file "$work/docker.json" \
