@@ -148,7 +148,7 @@ def private():
 def docker():
     """A docker daemon of these tests' own, by sudo where need be; returns what calls its client."""
     root = [] if os.geteuid() == 0 else ["sudo"]
-    brought = [path for path in ("/etc/docker/key.json", "/opt/containerd") if not os.path.exists(path)]  # by docker 20.10
+    brought = [path for path in ("/etc/docker/key.json", "/opt/containerd", "/run/containerd") if not os.path.exists(path)]
     folder = Path(tempfile.mkdtemp(prefix="docker-", dir="/tmp"))
     (folder / "daemon.json").write_text("{}\n")  # and not the machine's
     host = f"unix://{folder}/socket"

@@ -101,7 +101,7 @@ with_podman() { # with_podman RUNTIME
 # To be asked when packages are there, whose own daemons may run: what ours bring, wherever else they are told to be.
 will_bring() {
   local path
-  for path in "$@"; do [ -e "$path" ] || brought+=("$path"); done
+  for path in {/opt,/run}/containerd /etc/docker/key.json; do [ -e "$path" ] || brought+=("$path"); done
 }
 
 # Waits for a daemon of ours to answer.
@@ -115,7 +115,7 @@ up() { # up PID LOG COMMAND...
 with_containerd() {
   command -v containerd >/dev/null || tools/packages.sh containerd runc >/dev/null || unavailable "the package containerd cannot be installed"
   tools/packages.sh docker-registry python3 >/dev/null || unavailable "the package docker-registry cannot be installed"
-  will_bring /opt/containerd /run/containerd
+  will_bring
   cat >"$work/containerd.toml" <<-END
 	version = 2
 	root = "$work/root"
@@ -164,7 +164,7 @@ with_containerd() {
 
 with_docker() {
   command -v dockerd >/dev/null || tools/packages.sh docker.io >/dev/null || unavailable "the package docker.io cannot be installed"
-  will_bring /opt/containerd /etc/docker/key.json
+  will_bring
   export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker"
   echo '{}' >"$work/docker.json" # and not the machine's
   dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" --config-file "$work/docker.json" \
