@@ -21,7 +21,10 @@ left_outside() {
 OUTSIDE=$(left_outside)
 tidy() {
   local path
-  if [ -n "$RUNTIME_DIR_MADE" ] && [ -z "$(podman ps --quiet 2>/dev/null)" ]; then rm -rf --one-file-system "$RUNTIME_DIR"; fi
+  if [ -n "$RUNTIME_DIR_MADE" ] && [ -z "$(podman ps --quiet 2>/dev/null)" ]; then
+    [ "$(id -u)" = 0 ] || podman system migrate >/dev/null 2>&1 || true # ends the process that keeps a user's namespace
+    rm -rf --one-file-system "$RUNTIME_DIR"
+  fi
   left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do
     [[ $path != */cache ]] || as_root rm -rf "$path"
     as_root find "$path" -depth -type d -exec rmdir {} \; </dev/null 2>/dev/null # unless somebody else has begun to use it
@@ -49,7 +52,7 @@ configure() { # configure DRIVER
 	cgroup_manager = "cgroupfs"
 	events_logger = "file"
 	lock_type = "file"
-	tmp_dir = "$CONTAINERS/tmp"
+	tmp_dir = "$RUNTIME_DIR/libpod/tmp"
 	END
   cat >"$CONTAINERS/storage.conf" <<-END
 	[storage]

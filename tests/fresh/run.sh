@@ -294,6 +294,7 @@ trouble() { # what can come between, each at six points and more; then it works 
   interrupted 'making localhost' "make image"
   interrupted 'platforms by the Containerfile' "make image"
   interrupted 'running the images' "make image"
+  typed "make image"
   within=(unshare --net)
   typed "make image" NETWORK=none
   within=()
