@@ -4,7 +4,7 @@
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: help binaries image load test test-long fresh fuzz e2e loaders pictures push verify-release wheel clients clean size size-record bench lint sbom provenance digest sign sign-test
-.PHONY: cluster cluster-figures cluster-up cluster-down
+.PHONY: cluster cluster-emulated cluster-figures cluster-up cluster-down
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ clients: wheel ## test the image and wheel with olot, modelcar-maker, RamaLama, 
 
 cluster: ## run the image on a Kubernetes with KServe that is built from Go modules; after make image; RUNTIME=containerd, crio KSERVE=0.20.0
 	@tests/cluster/run.sh test $(TESTS)
+
+cluster-emulated: ## run some of it in an emulated machine that has control groups of version 2; after make image
+	@tests/cluster/emulated.sh $(TESTS)
 
 cluster-figures: ## measure ModelCars on such a node, into docs/benchmarks-cluster.md; after make image
 	@tests/cluster/run.sh figures

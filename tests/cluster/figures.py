@@ -116,19 +116,23 @@ def containers(space):
     }
 
 
-def charged(container):
-    """What the container's memory control group is charged: all of it, and the kernel's part."""
+def group(container, file):
+    """The container's control group that has this file."""
     for top in hierarchies():
         for folder, _, names in os.walk(top):
-            if not folder.endswith(container):
-                continue
-            here = Path(folder)
-            if "memory.usage_in_bytes" in names:
-                return int((here / "memory.usage_in_bytes").read_text()), int((here / "memory.kmem.usage_in_bytes").read_text())
-            if "memory.current" in names:
-                kernel = re.search(r"^kernel (\d+)$", (here / "memory.stat").read_text(), re.M)
-                return int((here / "memory.current").read_text()), int(kernel[1])
-    raise AssertionError(f"no control group of {container}")
+            if folder.endswith(container) and file in names:
+                return Path(folder)
+    raise AssertionError(f"no control group of {container} with {file}")
+
+
+def charged(container):
+    """What the container's memory control group is charged: all of it, and the kernel's part."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        here = group(container, "memory.current")
+        kernel = re.search(r"^kernel (\d+)$", (here / "memory.stat").read_text(), re.M)
+        return int((here / "memory.current").read_text()), int(kernel[1])
+    here = group(container, "memory.usage_in_bytes")
+    return int((here / "memory.usage_in_bytes").read_text()), int((here / "memory.kmem.usage_in_bytes").read_text())
 
 
 def status(container):

@@ -99,7 +99,7 @@ def test_modelcar_ended_by_a_signal_comes_again(space, modelcar, server, name, s
         "another link that leads to the model", lambda: link(space) not in ("", before) and read(space) == "I am one\n"
     )
     # The kubelet tells of it a moment later.
-    wait_for("a restart that is told", lambda: space.status("pod", "modelcar")["restartCount"])
+    wait_for("a restart that is told", lambda: "terminated" in space.status("pod", "modelcar")["lastState"])
     again = space.status("pod", "modelcar")
     assert again["restartCount"] == 1
     assert again["lastState"]["terminated"]["exitCode"] == status
