@@ -115,8 +115,9 @@ use_podman() {
 # All of it, containers and mounts first: what was interrupted may have left some. Never what is still mounted there.
 remove_containers() {
   [ -e "$CONTAINERS" ] || return 0
-  local places
-  places=("$CONTAINERS" "$(readlink -f "$CONTAINERS/runtime")")
+  local places=("$CONTAINERS") runtime_dir
+  # Never empty: what is mounted below it is unmounted.
+  if runtime_dir=$(readlink "$CONTAINERS/runtime"); then places+=("${runtime_dir:?}"); fi
   # shellcheck disable=SC2016 # the inner shell expands it
   local remove='for place; do sed -n "s|^[^ ]* \($place/[^ ]*\) .*|\1|p" /proc/self/mounts; done | sort -r | xargs -r umount -l; rm -rf --one-file-system "$@"'
   if [ -s "$CONTAINERS/env" ] && command -v podman >/dev/null; then
