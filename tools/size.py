@@ -136,8 +136,8 @@ def parts(arch, image):
                 name = shown(text) or repr(text.decode("latin-1")) if text else "alignment"
                 add(name, len(text) + 1)
         else:
-            owner = re.search(r"_ZN(.*?)17h[0-9a-f]{16}E", section)
-            table = "table of " + re.sub(r".*\d(\D\w*)$", r"\1", owner[1]) if owner else f"constant of {size} bytes"
+            owner = re.findall(r"\d([a-z_]{2,})", section) if "._R" in section else []
+            table = f"table of {owner[-1]}" if owner else f"constant of {size} bytes"
             add(shown(image[start:at]) or table, size)
     add("alignment", len(image) - at)
     return found, code
