@@ -82,15 +82,12 @@ def link_map(arch, image):
 
 
 def plain(symbol):
-    """The name of a symbol as a person would write it."""
-    symbol = re.sub(r"::h[0-9a-f]{16}$|\.llvm\.[0-9]+$|^link_model_and_wait::", "", symbol)
-    for code, text in {"LT": "<", "GT": ">", "u20": " ", "u7b": "{", "u7d": "}", "RF": "&", "C": ",", "u5b": "[",
-                       "u5d": "]", "BP": "*", "u27": "'", "LP": "(", "RP": ")"}.items():
-        symbol = symbol.replace(f"${code}$", text)
-    symbol = symbol.replace("..", "::").replace("link_model_and_wait::", "")
-    symbol = re.sub(r"_?<impl shell::Shell>", "Shell", symbol)
-    symbol = re.sub(r"\[[0-9a-f]{16}\]", "", symbol)  # the newer mangling's crate hashes
-    return re.sub(r"\b_(?=[<{])", "", symbol).strip()
+    """The name of a symbol as a person would write it, the same for all that a generic function was made for."""
+    symbol = re.sub(r"\.llvm\.[0-9]+$|\[[0-9a-f]{15,16}\]|\blink_model_and_wait::", "", symbol)
+    symbol = re.sub(r"(?<!::)<([\w:]+)>(?=::)", r"\1", symbol)
+    while symbol != (symbol := re.sub(r"(?<=[\w>])(::)?<[^<>]*>", "", symbol)):
+        pass
+    return symbol.strip()
 
 
 def shown(data):
