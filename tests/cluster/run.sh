@@ -107,7 +107,7 @@ case $what in
     ;;
   test)
     [ $# -gt 0 ] || set -- test_node.py test_document.py test_injection.py test_llm.py test_examples.py test_people.py \
-      test_copy_mode.py test_life.py test_permissions.py test_tekton.py
+      test_copy_mode.py test_life.py test_control_groups.py test_permissions.py test_tekton.py
     run_tests "$@"
     ;;
   *) die "test, figures, up or down?" ;;
