@@ -209,6 +209,7 @@ digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar 2>/dev/null |
 # What the workflows run beside that, as the user that their machines have too, and the rest of make help.
 more() {
   local line
+  let_podman_warn # nothing here may take what it says on standard error for an answer
   while read -r line; do
     case $line in
       *rustup* | *GITHUB* | 'make push' | 'make sign' | */miri.sh | .github/kserve.sh | '|') say "not run, as it needs a hosted service: $line" ;;
