@@ -12,24 +12,38 @@ CONTAINERS=$PWD/target/containers
 # script that made it.
 RUNTIME_DIR='' RUNTIME_DIR_MADE=''
 
-# Root's podman leaves a cache and control groups where it cannot be told otherwise, and docker leaves control groups: those
+# podman leaves a cache and control groups where it cannot be told otherwise, and docker leaves control groups: those
 # that they brought go again.
 left_outside() {
   local path
-  for path in /var/lib/containers{,/cache} /sys/fs/cgroup/{,*/}{libpod_parent,docker}; do [ ! -e "$path" ] || echo "$path"; done
+  for path in /var/lib/containers{,/cache} ~/.cache{,/containers} /sys/fs/cgroup/{,*/}{libpod_parent,docker}; do [ ! -e "$path" ] || echo "$path"; done
 }
 OUTSIDE=$(left_outside)
 tidy() {
   local path
+  if [ -n "$TEMPORARY" ]; then
+    # What containers' users own there becomes the caller's.
+    [ "$(id -u)" = 0 ] || podman unshare sh -c 'chown -R 0:0 "$0" && chmod -R u+rwX "$0"' "$TEMPORARY" >/dev/null 2>&1 || true
+    rm -rf --one-file-system "$TEMPORARY"
+  fi
   if [ -n "$RUNTIME_DIR_MADE" ] && [ -z "$(podman ps --quiet 2>/dev/null)" ]; then
     [ "$(id -u)" = 0 ] || podman system migrate >/dev/null 2>&1 || true # ends the process that keeps a user's namespace
     rm -rf --one-file-system "$RUNTIME_DIR"
   fi
-  left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do
-    [[ $path != */cache ]] || as_root rm -rf "$path"
-    as_root find "$path" -depth -type d -exec rmdir {} \; </dev/null 2>/dev/null # unless somebody else has begun to use it
+  left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do # not what somebody else has begun to use
+    case $path in
+      ~/.cache/containers) rm -f "$path/short-name-aliases.conf.lock" ;;&
+      ~/.cache*) rmdir "$path" 2>/dev/null ;;
+      */cache) as_root rm -rf "$path" ;;
+      *) as_root find "$path" -depth -type d -exec rmdir {} \; </dev/null 2>/dev/null ;;
+    esac
   done
 }
+
+# A folder that goes with the script, for what leaves files behind, or some that are a container's users'. Its name is short,
+# as podman's and docker's own below it may not be long; others may go through it.
+TEMPORARY=''
+temporary_folder() { TEMPORARY=$(mktemp -d /tmp/car.XXXXXX) && chmod 711 "$TEMPORARY" && export TEMPORARY; }
 
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
 configure() { # configure DRIVER
@@ -125,7 +139,8 @@ remove_containers() {
       # shellcheck source=/dev/null
       . "$CONTAINERS/env"
       podman rm --all --force --time 0
-      [ "$(id -u)" = 0 ] || { podman unshare sh -c "$remove" sh "${places[@]}"; podman system migrate; }
+      # A user's namespace has what his containers own; migrate, which still needs the rest, ends what keeps it.
+      [ "$(id -u)" = 0 ] || { podman unshare sh -c "$remove" sh "$CONTAINERS"/{storage,data}; podman system migrate; }
     ) >/dev/null 2>&1 || true
   fi
   sh -c "$remove" sh "${places[@]}" ||

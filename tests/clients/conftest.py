@@ -137,7 +137,7 @@ def pull():
 @pytest.fixture
 def private():
     """podman's options for an empty storage; its path must be short."""
-    folder = tempfile.mkdtemp(prefix="car-", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="car-", dir=os.environ["TEMPORARY"])
     options = ["--root", f"{folder}/s", "--runroot", f"{folder}/r", "--storage-driver", "vfs"]
     yield options
     run("podman", *options, "rmi", "--all", "--force", check=False)
@@ -149,7 +149,7 @@ def docker():
     """A docker daemon of these tests' own, by sudo where need be; returns what calls its client."""
     root = [] if os.geteuid() == 0 else ["sudo"]
     brought = [path for path in ("/etc/docker/key.json", "/opt/containerd", "/run/containerd") if not os.path.exists(path)]
-    folder = Path(tempfile.mkdtemp(prefix="docker-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="docker-", dir=os.environ["TEMPORARY"]))
     (folder / "daemon.json").write_text("{}\n")  # and not the machine's
     host = f"unix://{folder}/socket"
     command = [

@@ -31,19 +31,21 @@ export WHEEL PEER PYTHONDONTWRITEBYTECODE=1 PATH=$venv/bin:$PATH
 
 # In a storage of these tests' own: an image that is pulled into the storage where the very same one was built takes its
 # place, manifest and all, and the list of platforms then names one that is gone.
-storage=$(mktemp -d /tmp/car-XXXXXX)
+temporary_folder
 cleanup() {
   emulation_off
   podman rmi --all --force >/dev/null 2>&1 || true
-  if [ "$(id -u)" = 0 ]; then rm -rf "$storage"; else podman unshare rm -rf "$storage"; fi
+  [ "$(id -u)" = 0 ] || podman system migrate >/dev/null 2>&1 || true # ends the process that keeps a user's namespace
+  # shellcheck source=/dev/null
+  . "$CONTAINERS/env" # what ends after this is the other podman
 }
-install -d -m 0700 "$storage/r"
+install -d -m 0700 "$TEMPORARY/r"
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/s"\nrootless_storage_path = "%s/s"\nrunroot = "%s/r"\n' \
-  "$storage" "$storage" "$storage" >"$storage/storage.conf"
-export CONTAINERS_STORAGE_CONF=$storage/storage.conf XDG_RUNTIME_DIR=$storage/r
+  "$TEMPORARY" "$TEMPORARY" "$TEMPORARY" >"$TEMPORARY/storage.conf"
+export CONTAINERS_STORAGE_CONF=$TEMPORARY/storage.conf XDG_RUNTIME_DIR=$TEMPORARY/r
 skopeo copy --quiet "oci-archive:dist/modelcar-base.oci.tar" containers-storage:localhost/modelcar-base:latest
 
 [ $# -gt 0 ] || set -- python/tests tests/clients
 emulation_on
 PYTHONPATH=$PWD/tests/clients:$PWD/python/tests "$venv/bin/pytest" -p no:terminal -p no:cacheprovider -p report \
-  --rootdir . --import-mode importlib "$@"
+  --basetemp "$TEMPORARY/pytest" --rootdir . --import-mode importlib "$@"

@@ -82,7 +82,7 @@ class Pod:
     """A pod that runs until the end of the `with` block."""
 
     def __init__(self, manifest, images=None, starts=True):
-        self.folder = Path(tempfile.mkdtemp(prefix="e2e-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="e2e-", dir=os.environ["TEMPORARY"]))
         self.folder.chmod(0o755)
         self.starts = starts
         self.manifest = adapted(manifest, self.folder, images)

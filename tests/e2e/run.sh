@@ -26,5 +26,6 @@ venv target/e2e/venv tests/e2e/requirements.txt 20
 choose_builder
 if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients PREDICTOR
+temporary_folder
 cd tests/e2e
-../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider -p report --rootdir . "$@"
+../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider -p report --basetemp "$TEMPORARY/pytest" --rootdir . "$@"

@@ -75,7 +75,7 @@ look() {
     find /tmp /var/tmp -mindepth 1 -maxdepth 1
     find / /mnt /srv /opt -maxdepth 1 -printf "%p %y %m %U:%G %l\n"
     find "$1" -xdev \( -path "$1/$2" -o -path "$1/.cargo" -o -path "$1/.rustup" -o -path "$1/.cache/pip" \) -prune -o \
-      -printf "%p %y %m %U:%G %s %l\n"
+      ! -path "$1/.cache" -printf "%p %y %m %U:%G %s %l\n"
     find /var/lib/containers -printf "%p\n" 2>/dev/null
     find /etc -type f -o -type l | sort >/run/etc
     cat /var/lib/dpkg/info/*.list | sort -u | comm -23 /run/etc - |
