@@ -172,7 +172,8 @@ def docker():
         wait_for("an answer of dockerd", answers)
         yield docker
     finally:
+        wait_for("dockerd's own pid, as sudo passes no signal on", lambda: daemon.poll() is not None or (folder / "pid").exists())
         run(*root, "sh", "-c", f"kill $(cat {folder}/pid)", check=False)
-        daemon.wait()
+        daemon.wait(timeout=60)
         run(*root, "sh", "-c", f"awk '$2 ~ \"^{folder}/\" {{ print $2 }}' /proc/self/mounts | sort -r | xargs -r umount -l")
         run(*root, "rm", "-rf", folder, *brought)

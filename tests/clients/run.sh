@@ -14,6 +14,7 @@ if ! command -v dockerd >/dev/null; then # elsewhere it may come with another pa
   say "docker.io is a service that starts at boot from now on; apt-get purge docker.io removes it"
   tools/packages.sh docker.io
 fi
+command -v docker >/dev/null || tools/packages.sh docker-cli # a part of docker.io until Debian 13
 needs_root "running docker, and registering QEMU with the kernel meanwhile,"
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman manifest exists "$image" || die "there is no $image yet: make image"
@@ -39,7 +40,7 @@ cleanup() {
   # shellcheck source=/dev/null
   . "$CONTAINERS/env" # what ends after this is the other podman
 }
-install -d -m 0700 "$TEMPORARY/r"
+install -d -m 0700 "$TEMPORARY"/r{,/libpod{,/tmp}} # podman 5 writes there, and makes what containers.conf names
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s/s"\nrootless_storage_path = "%s/s"\nrunroot = "%s/r"\n' \
   "$TEMPORARY" "$TEMPORARY" "$TEMPORARY" >"$TEMPORARY/storage.conf"
 export CONTAINERS_STORAGE_CONF=$TEMPORARY/storage.conf XDG_RUNTIME_DIR=$TEMPORARY/r

@@ -164,6 +164,7 @@ with_containerd() {
 
 with_docker() {
   command -v dockerd >/dev/null || tools/packages.sh docker.io >/dev/null || unavailable "the package docker.io cannot be installed"
+  command -v docker >/dev/null || tools/packages.sh docker-cli >/dev/null || unavailable "the package docker-cli cannot be installed"
   will_bring
   export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker"
   echo '{}' >"$work/docker.json" # and not the machine's
