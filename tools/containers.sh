@@ -40,10 +40,12 @@ tidy() {
   done
 }
 
-# A folder that goes with the script, for what leaves files behind, or some that are a container's users'. Its name is short,
-# as podman's and docker's own below it may not be long; others may go through it.
+# A folder that goes with the script, for what leaves files behind, or some that are a container's users'. Others may go
+# through it.
 TEMPORARY=''
-temporary_folder() { TEMPORARY=$(mktemp -d /tmp/car.XXXXXX) && chmod 711 "$TEMPORARY" && export TEMPORARY; }
+temporary_folder() { # temporary_folder DIRECTORY
+  TEMPORARY=$(mktemp -d "$1/car.XXXXXX") && chmod 711 "$TEMPORARY" && export TEMPORARY
+}
 
 # Limits that about any machine grants instead of podman's own high ones, runc instead of crun, no systemd for the cgroups.
 configure() { # configure DRIVER

@@ -32,7 +32,7 @@ export WHEEL PEER PYTHONDONTWRITEBYTECODE=1 PATH=$venv/bin:$PATH
 
 # In a storage of these tests' own: an image that is pulled into the storage where the very same one was built takes its
 # place, manifest and all, and the list of platforms then names one that is gone.
-temporary_folder
+temporary_folder /tmp # as the paths of a storage and of a socket may not be long
 cleanup() {
   emulation_off
   podman rmi --all --force >/dev/null 2>&1 || true

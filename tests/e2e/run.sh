@@ -10,7 +10,9 @@ for service in docker.io containerd; do
   [ "$(id -u)" != 0 ] || command -v "${service/docker.io/dockerd}" >/dev/null ||
     say "$service is a service that starts at boot from now on; apt-get purge $service removes it"
 done
-tools/packages.sh busybox-static catatonit curl jq shellcheck
+packages=(busybox-static catatonit curl jq shellcheck)
+[ "$(id -u)" != 0 ] || packages+=(nftables) # by which Debian 13's podman gives root's builds a network
+tools/packages.sh "${packages[@]}"
 for image in localhost/modelcar-base:{latest,nonroot}; do
   podman image exists "$image" || podman manifest exists "$image" || die "there is no $image yet: make image"
 done
@@ -26,6 +28,6 @@ venv target/e2e/venv tests/e2e/requirements.txt 20
 choose_builder
 if [ ${#STAND_IN_VOLUMES[@]} -gt 0 ]; then export STAND_IN BUILDER_VOLUMES="${STAND_IN_VOLUMES[*]}"; fi
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/tests/clients PREDICTOR
-temporary_folder
+temporary_folder "$PWD/target/e2e" # on the disk, as a node has it: what is written to memory counts against a pod's limit
 cd tests/e2e
 ../../target/e2e/venv/bin/pytest -p no:terminal -p no:cacheprovider -p report --basetemp "$TEMPORARY/pytest" --rootdir . "$@"

@@ -20,5 +20,5 @@ venv "$LOADERS/mlserver" tests/loaders/mlserver.txt 60
 export PYTHONDONTWRITEBYTECODE=1
 rm -rf "$LOADERS/models"
 (cd "$LOADERS" && "venv/bin/python" "$OLDPWD/tests/loaders/models.py" models >models.log 2>&1) || { tail -n 20 "$LOADERS/models.log" >&2; die "the models could not be made"; }
-temporary_folder
+temporary_folder "$LOADERS"
 /usr/bin/python3 tests/loaders/check.py
