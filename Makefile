@@ -27,7 +27,7 @@ test-long: binaries ## run what takes longer: thousands of starts, distribution 
 	@tests/kernels/run.sh
 	@cd tests && TEST_SECONDS=3600 DIFFERENTIAL_COUNT=20000 cargo test --release --test differential -- --ignored --nocapture
 
-fresh: ## type make image and make test in minimal Debian 12 and 13 systems, as root and as a user; MORE=yes: all
+fresh: ## type make image and make test in minimal Debian 12 and 13 systems, as root and as a user; MORE=yes: what workflows run, too
 	@tests/fresh/run.sh $(CASES)
 
 fuzz: ## give the program's own source made-up scripts, with address sanitizer; SECONDS=60

@@ -11,12 +11,14 @@ CONTAINERS=$PWD/target/containers
 # cleans up no container whose place there has more than 50 characters, and waits 20 s for each. It goes with the
 # script that made it.
 RUNTIME_DIR='' RUNTIME_DIR_MADE=''
+TEMPORARY='' # what temporary_folder made
 
 # podman leaves a cache and control groups where it cannot be told otherwise, and docker leaves control groups: those
 # that they brought go again.
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
 left_outside() {
   local path
-  for path in /var/lib/containers{,/cache} ~/.cache{,/containers} /sys/fs/cgroup/{,*/}{libpod_parent,docker}; do [ ! -e "$path" ] || echo "$path"; done
+  for path in /var/lib/containers{,/cache} "$CACHE"{,/containers} /sys/fs/cgroup/{,*/}{libpod_parent,docker}; do [ ! -e "$path" ] || echo "$path"; done
 }
 OUTSIDE=$(left_outside)
 tidy() {
@@ -32,8 +34,8 @@ tidy() {
   fi
   left_outside | grep -vxF "$OUTSIDE" | sort -r | while read -r path; do # not what somebody else has begun to use
     case $path in
-      ~/.cache/containers) rm -f "$path/short-name-aliases.conf.lock" ;;&
-      ~/.cache*) rmdir "$path" 2>/dev/null ;;
+      "$CACHE"/containers) rm -f "$path/short-name-aliases.conf.lock" ;;&
+      "$CACHE"*) rmdir "$path" 2>/dev/null ;;
       */cache) as_root rm -rf "$path" ;;
       *) as_root find "$path" -depth -type d -exec rmdir {} \; </dev/null 2>/dev/null ;;
     esac
@@ -42,7 +44,6 @@ tidy() {
 
 # A folder that goes with the script, for what leaves files behind, or some that are a container's users'. Others may go
 # through it.
-TEMPORARY=''
 temporary_folder() { # temporary_folder DIRECTORY
   TEMPORARY=$(mktemp -d "$1/car.XXXXXX") && chmod 711 "$TEMPORARY" && export TEMPORARY
 }

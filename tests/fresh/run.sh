@@ -7,7 +7,7 @@
 # usage: tests/fresh/run.sh [CASE...]     {bookworm,trixie}-{root,user,trouble}; by default all but trixie-trouble, an hour
 #
 # In the cases named trouble there is no network, no sudo, no room on the disk, and Ctrl-C: the last line must say so.
-# MORE=yes also runs, for users, all other targets and what else the workflows run. What was printed: target/fresh/
+# MORE=yes also runs, for users, what else the workflows run, e2e, sign-test and bench. What was printed: target/fresh/
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/../../tools/common.sh"
@@ -206,19 +206,30 @@ let_podman_warn() {
 
 digests() { (cd "$root$home/$CHECKOUT" && sha256sum dist/*.oci.tar 2>/dev/null || echo "none of $case") | tee "$OUT/$case.digests"; }
 
+# Each `run:` of the workflows, those of several lines as one.
+workflow_lines() {
+  awk '
+    { indent = match($0, /[^ ]/) }
+    block && indent > block { sub(/^ */, ""); line = line (line == "" ? "" : " && ") $0; next }
+    block { print line; block = 0 }
+    match($0, /^ *(- )?run: /) { at = index($0, "run:"); $0 = substr($0, RLENGTH + 1); if ($0 == "|") { block = at; line = "" } else print }
+    END { if (block) print line }' .github/workflows/*.yaml
+}
+
 # What the workflows run beside that, as the user that their machines have too, and the rest of make help.
 more() {
   local line
   let_podman_warn # nothing here may take what it says on standard error for an answer
   while read -r line; do
     case $line in
-      *rustup* | *GITHUB* | 'make push' | 'make sign' | */miri.sh | .github/kserve.sh | '|') say "not run, as it needs a hosted service: $line" ;;
+      *GITHUB* | 'make push' | 'make sign' | .github/kserve.sh) say "not run, as it needs a hosted service: $line" ;;
+      *rustup* | */miri.sh) say "not run, as it downloads a toolchain: $line" ;;
       'make image' | 'make test' | 'make size' | 'make image load') ;; # run by all cases
       'make test-long') say "not run, as the workflow does it as root: $line" ;;
       'make cluster') fails "without Go" 'there is no Go here' "$line" ;;
       *) typed "$line" ;;
     esac
-  done < <(sed -n 's/^ *\(- \)\{0,1\}run: //p' .github/workflows/*.yaml | sed 's/SECONDS=[0-9]*/SECONDS=20/' | sort -u)
+  done < <(workflow_lines | sed 's/SECONDS=[0-9]*/SECONDS=20/' | sort -u)
   typed "make e2e"
   typed "make sign-test"
   fails "as a user" 'needs root' "make bench RUNS=20"

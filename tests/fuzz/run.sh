@@ -3,7 +3,7 @@
 # if not said. With address sanitizer, on the toolchain as it is: what it takes for unstable, it is told to allow.
 #
 # A finding is left in target/fuzz/, and the exit code is not 0. New inputs are left in target/fuzz/corpus/. What is kept in
-# corpus/ is few that reach all that is reached: script -merge=1 -use_counters=0 NEW .../target/fuzz/corpus corpus
+# corpus/ is few that reach all that is reached: script -merge=1 -use_counters=0 NEW ../../target/fuzz/corpus corpus
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "$0")/../../tools/common.sh"
